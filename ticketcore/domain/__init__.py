@@ -1,0 +1,1 @@
+"""The domain: events, states, transitions and decisions. No I/O, no infrastructure."""

@@ -1,0 +1,173 @@
+"""The state of a ticket as a fold over its events. It holds what decisions need, and nothing personal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.transitions import TRANSITIONS
+from ticketcore.domain.types import Channel, Direction, Level, LinkKind, Priority, SlaTarget, Status
+from ticketcore.ids import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from ticketcore.domain.base import Event
+
+__all__ = ["Ticket", "evolve", "project"]
+
+
+class Ticket(NamedTuple):
+    """What a ticket is now.
+
+    Attributes:
+        last_at: the newest event's ``occurred_at``.
+        comments: versions of the events that hold a message, the opening among them, in order.
+        redacted: versions of the events whose personal content is gone.
+        before_merge: the status that unmerging brings back.
+        links: ``(other ticket, kind, inverse)``.
+        sla: ``(target, "active" | "fulfilled" | "breached")``.
+    """
+
+    id: UUID
+    version: int
+    status: Status
+    channel: Channel
+    opened_at: datetime
+    last_at: datetime
+    requester_id: UUID | None = None
+    external: str | None = None
+    team_id: str | None = None
+    agent_id: str | None = None
+    category: str | None = None
+    subcategory: str | None = None
+    tags: tuple[str, ...] = ()
+    impact: Level | None = None
+    urgency: Level | None = None
+    priority: Priority | None = None
+    reason: str | None = None
+    source_state: str | None = None
+    participants: frozenset[UUID] = frozenset()
+    comments: tuple[int, ...] = ()
+    corrections: tuple[tuple[int, int], ...] = ()
+    redacted: frozenset[int] = frozenset()
+    merged_into: UUID | None = None
+    before_merge: Status | None = None
+    absorbed: frozenset[UUID] = frozenset()
+    links: frozenset[tuple[UUID, LinkKind, bool]] = frozenset()
+    split_off: tuple[UUID, ...] = ()
+    follow_ups: tuple[UUID, ...] = ()
+    sla: tuple[tuple[SlaTarget, str], ...] = ()
+    score: int | None = None
+    reopens: int = 0
+    seconds_logged: int = 0
+
+    @property
+    def number(self) -> str:
+        """The ticket's number as people write it."""
+        return number_of(self.id)
+
+
+def project(state: Ticket | None, events: Iterable[Event]) -> Ticket | None:
+    """Fold *events* into *state*; the repository's projector function."""
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
+def evolve(state: Ticket | None, event: Event) -> Ticket | None:
+    """Return the state after *event*. Never raises: whatever was recorded happened.
+
+    Events before the opening are passed over.
+    """
+    if state is None:
+        return _opened(event) if isinstance(event, ev.Opened) else None
+    topic = event.TOPIC
+    meta = event.meta
+    transition = TRANSITIONS.get(topic)
+    changes: dict[str, Any] = {"version": event.originator_version, "last_at": meta.occurred_at}
+    if transition is not None and transition.target is not None:
+        changes["status"] = transition.target
+        changes["reason"] = getattr(event, "reason", None)
+    if meta.source is not None and meta.source.state is not None:
+        changes["source_state"] = meta.source.state
+    change = _CHANGES.get(topic)
+    if change is not None:
+        changes.update(change(state, event))
+    return state._replace(**changes)
+
+
+def _opened(event: ev.Opened) -> Ticket:
+    meta = event.meta
+    return Ticket(
+        id=event.originator_id,
+        version=event.originator_version,
+        status=Status.OPEN if event.agent_id else Status.NEW,
+        channel=event.channel,
+        opened_at=meta.occurred_at,
+        last_at=meta.occurred_at,
+        requester_id=event.requester_id,
+        external=event.external,
+        team_id=event.team_id,
+        agent_id=event.agent_id,
+        category=event.category,
+        subcategory=event.subcategory,
+        tags=event.tags,
+        impact=event.impact,
+        urgency=event.urgency,
+        priority=event.priority,
+        source_state=meta.source.state if meta.source else None,
+        comments=(event.originator_version,),
+    )
+
+
+def _assigned(t: Ticket, e: ev.Assigned) -> Mapping[str, object]:
+    status = Status.OPEN if t.status is Status.NEW and e.agent_id else t.status
+    return {"team_id": e.team_id, "agent_id": e.agent_id, "status": status}
+
+
+def _commented(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
+    answered = t.status is Status.NEW and e.direction is Direction.OUTBOUND and e.meta.actor.is_staff
+    return {
+        "comments": (*t.comments, e.originator_version),
+        "status": Status.OPEN if answered else t.status,
+    }
+
+
+def _sla(t: Ticket, target: SlaTarget, value: str) -> Mapping[str, object]:
+    return {"sla": (*((k, v) for k, v in t.sla if k is not target), (target, value))}
+
+
+_CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
+    "ticket.classified": lambda _, e: {"category": e.category, "subcategory": e.subcategory, "tags": e.tags},
+    "ticket.prioritised": lambda _, e: {"impact": e.impact, "urgency": e.urgency, "priority": e.priority},
+    "ticket.assigned": _assigned,
+    "ticket.unassigned": lambda *_: {"team_id": None, "agent_id": None},
+    "ticket.commented": _commented,
+    "ticket.comment_corrected": lambda t, e: {"corrections": (*t.corrections, (e.originator_version, e.comment))},
+    "ticket.participant_added": lambda t, e: {"participants": t.participants | {e.customer_id}},
+    "ticket.participant_removed": lambda t, e: {"participants": t.participants - {e.customer_id}},
+    "ticket.requester_changed": lambda _, e: {"requester_id": e.requester_id},
+    "ticket.reopened": lambda t, _: {"reopens": t.reopens + 1},
+    "ticket.merged": lambda t, e: {"merged_into": e.target_id, "before_merge": t.status},
+    "ticket.unmerged": lambda t, _: {
+        "merged_into": None,
+        "before_merge": None,
+        "status": t.before_merge or Status.OPEN,
+    },
+    "ticket.absorbed": lambda t, e: {"absorbed": t.absorbed | {e.source_id}},
+    "ticket.released": lambda t, e: {"absorbed": t.absorbed - {e.source_id}},
+    "ticket.split_off": lambda t, e: {"split_off": (*t.split_off, e.new_id)},
+    "ticket.linked": lambda t, e: {"links": t.links | {(e.other_id, e.kind, e.inverse)}},
+    "ticket.unlinked": lambda t, e: {"links": t.links - {(e.other_id, e.kind, e.inverse)}},
+    "ticket.follow_up_opened": lambda t, e: {"follow_ups": (*t.follow_ups, e.new_id)},
+    "ticket.rated": lambda _, e: {"score": e.score},
+    "ticket.sla_applied": lambda t, e: _sla(t, e.target, "active"),
+    "ticket.sla_fulfilled": lambda t, e: _sla(t, e.target, "fulfilled"),
+    "ticket.sla_breached": lambda t, e: _sla(t, e.target, "breached"),
+    "ticket.time_logged": lambda t, e: {"seconds_logged": t.seconds_logged + e.seconds},
+    "ticket.updated": lambda t, e: {"status": e.status or t.status},
+    "ticket.redacted": lambda t, e: {"redacted": t.redacted | {e.version}},
+}

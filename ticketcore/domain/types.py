@@ -1,0 +1,194 @@
+"""The value types that events and commands share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+__all__ = [
+    "Actor", "Assurance", "Channel", "Direction", "Frozen", "IdentityKind", "Label", "Level", "LinkKind", "Personal",
+    "Priority", "Role", "SlaTarget", "Status", "Text", "UtcTime", "is_personal",
+]  # fmt: skip
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError(
+            "nul", "has a NUL at index {index}, expected text without NUL (remove it)", {"index": text.index("\0")}
+        )
+    return text
+
+
+def _to_utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+"""Any Unicode text without NUL (PostgreSQL can't hold one)."""
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)]
+"""A name used as a key: team, agent, category, tag; 1 to 200 characters."""
+UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""An aware time in any zone, kept in UTC with microseconds."""
+
+
+class _PersonalMark:
+    """Marks a field as personal: it is sealed before the event is stored."""
+
+
+Personal = _PersonalMark()
+
+
+def is_personal(metadata: list[Any]) -> bool:
+    """Return whether a pydantic field's metadata marks it as personal."""
+    return any(isinstance(mark, _PersonalMark) for mark in metadata)
+
+
+class Frozen(BaseModel):
+    """Base of all immutable values; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Channel(StrEnum):
+    """Where a message came in or went out."""
+
+    MAIL = "mail"
+    FORM = "form"
+    CHAT = "chat"
+    PHONE = "phone"
+    LETTER = "letter"
+    SOCIAL = "social"
+    API = "api"
+    INTERNAL = "internal"
+
+
+class Status(StrEnum):
+    """A ticket's status, in the field's words (as Zendesk's)."""
+
+    NEW = "new"
+    OPEN = "open"
+    PENDING = "pending"
+    ON_HOLD = "on_hold"
+    SOLVED = "solved"
+    CLOSED = "closed"
+    MERGED = "merged"
+
+
+class Direction(StrEnum):
+    """Which way a comment went: from the customer, to the customer, or a note among staff."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+class Priority(StrEnum):
+    """How urgent a ticket is, most urgent first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Level(StrEnum):
+    """Impact or urgency (ITIL's three levels)."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class SlaTarget(StrEnum):
+    """What a service level promises."""
+
+    FIRST_REPLY = "first_reply"
+    NEXT_REPLY = "next_reply"
+    RESOLUTION = "resolution"
+
+
+class LinkKind(StrEnum):
+    """How two tickets relate, seen from the first."""
+
+    RELATED = "related"
+    DUPLICATE_OF = "duplicate_of"
+    CAUSED_BY = "caused_by"
+    BLOCKED_BY = "blocked_by"
+
+
+class IdentityKind(StrEnum):
+    """By what a customer is recognised."""
+
+    MAIL = "mail"
+    PHONE = "phone"
+    CHAT = "chat"
+    CONTRACT = "contract"
+    LOGIN = "login"
+    IP = "ip"
+    EXTERNAL = "external"
+
+
+class Assurance(StrEnum):
+    """How sure it is that somebody is who they say, surest first."""
+
+    LOGGED_IN = "logged_in"
+    SIGNED_LINK = "signed_link"
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+
+
+class Role(StrEnum):
+    """In which role somebody acts. ``policy`` and ``system`` act by themselves."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    TEAM_LEAD = "team_lead"
+    AUDITOR = "auditor"
+    ANALYST = "analyst"
+    PRIVACY_OFFICER = "privacy_officer"
+    OPERATOR = "operator"
+    POLICY = "policy"
+    SYSTEM = "system"
+
+
+class Actor(Frozen):
+    """Who acts: a role, an id that is no personal name, and how sure it is.
+
+    Attributes:
+        role: what the actor may do depends on it alone (see ticketcore/permissions.py).
+        id: an agent's id, a customer's number, a policy's or system's name.
+        assurance: how sure the identity is; staff and systems count as logged in where it is ``None``.
+        version: of a policy, which version decided.
+    """
+
+    role: Role
+    id: Label
+    assurance: Assurance | None = None
+    version: Label | None = None
+
+    def __str__(self) -> str:
+        return f"{self.role.value} {self.id}"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the actor is an agent or a team lead."""
+        return self.role in (Role.AGENT, Role.TEAM_LEAD)
+
+    @classmethod
+    def agent(cls, id_: str) -> Actor:
+        """Return an agent who is logged in."""
+        return cls(role=Role.AGENT, id=id_, assurance=Assurance.LOGGED_IN)
+
+    @classmethod
+    def customer(cls, number: str, assurance: Assurance = Assurance.UNVERIFIED) -> Actor:
+        """Return a customer by number (``C-2026-000007-C``)."""
+        return cls(role=Role.CUSTOMER, id=number, assurance=assurance)
+
+    @classmethod
+    def system(cls, name: str) -> Actor:
+        """Return a program that acts by itself."""
+        return cls(role=Role.SYSTEM, id=name)

@@ -1,0 +1,230 @@
+"""What can go wrong, by name. A message says what, which, what was got, what was expected, and the remedy.
+
+Every error is a :class:`TicketCoreError`; its facts are attributes; ``code`` is a stable name for programs and
+``exit_code`` what the command line ends with (documented in docs/cli.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+__all__ = [
+    "BadNumber",
+    "ClaimTaken",
+    "CommandReused",
+    "ConfigurationError",
+    "Conflict",
+    "EpochMismatch",
+    "EventTooLarge",
+    "Forgotten",
+    "InvalidCommand",
+    "KeyMissing",
+    "NotAllowed",
+    "NotFound",
+    "StoreUnavailable",
+    "TicketClosed",
+    "TicketCoreError",
+    "UnknownEvent",
+    "WaitTimeout",
+    "WrongState",
+]
+
+
+class TicketCoreError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidCommand(TicketCoreError):
+    """A value given to a command is not acceptable (naive time, NUL in a text, empty comment, ...)."""
+
+    code = "invalid"
+    exit_code = 2
+
+    def __init__(self, command: str, field: str, got: object, expected: str, remedy: str) -> None:
+        self.command, self.field, self.got, self.expected, self.remedy = command, field, got, expected, remedy
+        super().__init__(f"cannot {command}: {field} is {_short(got)}, expected {expected} ({remedy})")
+
+
+class BadNumber(TicketCoreError):
+    """A ticket or customer number is malformed or its check digit is wrong."""
+
+    code = "bad_number"
+    exit_code = 2
+
+    def __init__(self, text: str, problem: str, remedy: str) -> None:
+        self.text, self.problem, self.remedy = text, problem, remedy
+        super().__init__(f"{_short(text)} is no valid number: {problem} ({remedy})")
+
+
+class NotFound(TicketCoreError):
+    """No aggregate, event or document of that name is recorded."""
+
+    code = "not_found"
+    exit_code = 4
+
+    def __init__(self, what: str, which: object, remedy: str = "check the number and the log's name") -> None:
+        self.what, self.which, self.remedy = what, which, remedy
+        super().__init__(f"no {what} {which} is recorded here ({remedy})")
+
+
+class WrongState(TicketCoreError):
+    """The aggregate's state does not allow the command."""
+
+    code = "wrong_state"
+    exit_code = 5
+
+    def __init__(self, command: str, which: str, actual: str, expected: Iterable[str], remedy: str) -> None:
+        self.command, self.which, self.actual, self.expected = command, which, actual, tuple(expected)
+        self.remedy = remedy
+        wanted = f", expected one of {', '.join(map(repr, self.expected))}" if self.expected else ""
+        super().__init__(f"cannot {command} {which}: {actual}{wanted} ({remedy})")
+
+
+class TicketClosed(WrongState):
+    """The ticket is closed or merged; reopen or unmerge it, or open a follow-up."""
+
+    code = "ticket_closed"
+
+
+class Conflict(TicketCoreError):
+    """Somebody else changed the aggregate in a way that does not commute with this command."""
+
+    code = "conflict"
+    exit_code = 6
+
+    def __init__(self, command: str, which: str, expected: int, actual: int, between: Iterable[str] = ()) -> None:
+        self.command, self.which, self.expected, self.actual = command, which, expected, actual
+        self.between = tuple(between)
+        what = f" by {', '.join(self.between)}" if self.between else ""
+        super().__init__(
+            f"cannot {command} {which}: expected version {expected}, actual version {actual}{what}"
+            " (load it again and decide anew)"
+        )
+
+
+class CommandReused(TicketCoreError):
+    """A command id was used before, for a command with other content."""
+
+    code = "command_reused"
+    exit_code = 6
+
+    def __init__(self, command_id: UUID) -> None:
+        self.command_id = command_id
+        super().__init__(
+            f"command id {command_id} was used before with other content; expected the same content"
+            " (repeat the first command unchanged, or give the new one an id of its own)"
+        )
+
+
+class ClaimTaken(TicketCoreError):
+    """An identity or outside number belongs to another aggregate already."""
+
+    code = "claim_taken"
+    exit_code = 6
+
+    def __init__(self, kind: str, owner: UUID, which: str) -> None:
+        self.kind, self.owner, self.which = kind, owner, which
+        super().__init__(f"this {kind} belongs to {which} already (merge the two, or remove it there first)")
+
+
+class NotAllowed(TicketCoreError):
+    """The actor's role does not permit the action."""
+
+    code = "not_allowed"
+    exit_code = 7
+
+    def __init__(self, actor: str, action: str, which: str, expected: str) -> None:
+        self.actor, self.action, self.which, self.expected = actor, action, which, expected
+        super().__init__(f"{actor} may not {action} {which}: expected {expected} (ask somebody entitled)")
+
+
+class UnknownEvent(TicketCoreError):
+    """A stored event has a type or version that this version of the library does not know."""
+
+    code = "unknown_event"
+    exit_code = 8
+
+    def __init__(self, topic: str, version: int, known: str) -> None:
+        self.topic, self.version, self.known = topic, version, known
+        super().__init__(
+            f"cannot read event {topic!r} version {version}: this library knows {known} (upgrade ticketcore here)"
+        )
+
+
+class EventTooLarge(TicketCoreError):
+    """A single event would exceed the limit of 262,144 stored bytes."""
+
+    code = "event_too_large"
+    exit_code = 2
+
+    def __init__(self, topic: str, size: int, limit: int) -> None:
+        self.topic, self.size, self.limit = topic, size, limit
+        super().__init__(
+            f"event {topic!r} has {size:,} bytes, expected at most {limit:,}"
+            " (put long text into a comment's body or an attachment: these go to blobs)"
+        )
+
+
+class Forgotten(TicketCoreError):
+    """The customer was forgotten; nothing more can be sealed for them."""
+
+    code = "forgotten"
+    exit_code = 5
+
+    def __init__(self, which: str) -> None:
+        self.which = which
+        super().__init__(f"{which} was forgotten: expected a customer with a key (register the person anew)")
+
+
+class KeyMissing(TicketCoreError):
+    """The key-encryption key is not there, or is not the one the stored keys were wrapped with."""
+
+    code = "key_missing"
+    exit_code = 3
+
+
+class ConfigurationError(TicketCoreError):
+    """A setting is missing or wrong."""
+
+    code = "configuration"
+    exit_code = 3
+
+
+class StoreUnavailable(TicketCoreError):
+    """The data base can't be reached, is too old, or was not migrated."""
+
+    code = "store_unavailable"
+    exit_code = 3
+
+
+class EpochMismatch(TicketCoreError):
+    """The log is not the one (or not as far) as this reader's checkpoint says."""
+
+    code = "epoch_mismatch"
+    exit_code = 8
+
+
+class WaitTimeout(TicketCoreError):
+    """A read model did not reach the asked position in time."""
+
+    code = "wait_timeout"
+    exit_code = 9
+
+    def __init__(self, what: str, position: int, seconds: float) -> None:
+        self.what, self.position, self.seconds = what, position, seconds
+        super().__init__(
+            f"{what} did not reach position {position} within {seconds:g} s"
+            " (is a projector running? see `ticketcore status`)"
+        )
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
