@@ -1,0 +1,89 @@
+"""What the query API asks of the read models. The package ``projections`` answers it, for PostgreSQL and in memory.
+
+It is found through the entry point group ``ticketcore.read_models``, so that this package needs no import of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+__all__ = ["Correspondence", "QueueEntry", "ReadModels"]
+
+
+class QueueEntry(NamedTuple):
+    """A ticket that waits in a queue, next to take first.
+
+    Attributes:
+        waiting_since: since when nobody on our side has answered: the last inbound message that no public reply
+            followed, else the opening or the latest change of status.
+        due_at: the nearest SLA deadline; ``None`` until policies exist.
+    """
+
+    ticket_id: UUID
+    number: str
+    version: int
+    status: str
+    priority: str | None
+    channel: str
+    category: str | None
+    team_id: str | None
+    agent_id: str | None
+    requester_id: UUID | None
+    opened_at: datetime
+    waiting_since: datetime
+    due_at: datetime | None
+
+
+class Correspondence(NamedTuple):
+    """One message or contact of a customer, in any ticket and on any channel.
+
+    Attributes:
+        kind: ``opened`` or ``commented``.
+        sealed: the personal content as stored (base64); the query API opens it for those who may.
+        blobs: digests of the blobs it refers to.
+    """
+
+    customer_id: UUID
+    ticket_id: UUID
+    number: str
+    version: int
+    occurred_at: datetime
+    kind: str
+    direction: str
+    channel: str
+    actor: str
+    sealed: str | None
+    blobs: Sequence[str]
+
+
+class ReadModels(Protocol):
+    """The read models as the query API sees them. Thread-safe; usable after fork."""
+
+    def catch_up(self) -> int:
+        """Project what the log has (where no worker does it) and return the position reached."""
+
+    def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
+        """Return once every read model holds *version* of the ticket.
+
+        Raises:
+            WaitTimeout: not within *timeout* seconds.
+        """
+
+    def queue(
+        self, *, team_id: str | None = None, agent_id: str | None = None, limit: int = 100
+    ) -> Sequence[QueueEntry]:
+        """Return what waits, next to take first: by due time, priority, then how long it waits."""
+
+    def history(self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None) -> Sequence[Correspondence]:
+        """Return a customer's correspondence over all channels and merged identities, newest first."""
+
+    def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
+        """Return the customer's tickets (merged identities included), oldest first."""
+
+    def close(self) -> None:
+        """Give back connections."""

@@ -1,0 +1,44 @@
+"""Configuration by environment (``TICKETCORE_...``) or by argument; policies are not configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Where the stores are and how to use them.
+
+    Three stores, each with its own DSN: the log, the keys, the read models. By default they are three schemas of one
+    data base; without any DSN that is the embedded PostgreSQL in the folder ``home``.
+
+    Attributes:
+        dsn: of the log, a libpq connection string or URI; ``None`` for the embedded server.
+        keys_dsn: of the keys; the log's where ``None``.
+        read_dsn: of the read models; the log's where ``None``.
+        log_name: names the log in ids, messages and checkpoints; 1 to 60 characters, never changed afterwards.
+        home: folder of the embedded server and of its key file.
+        key_file: file of key-encryption keys; ``home/keys.json`` with the embedded server.
+        keys: the same content in a variable; goes before the file.
+        pool_size: connections per process to the log, 1 to 100.
+        cache_size: how many aggregates' states are kept hot per process; 0 for none.
+        wait_timeout: seconds that a query waits for a read model to reach the asked position.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TICKETCORE_", extra="ignore", frozen=True)
+
+    dsn: str | None = None
+    keys_dsn: str | None = None
+    read_dsn: str | None = None
+    log_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "main"
+    home: Path = Path(".ticketcore")
+    key_file: Path | None = None
+    keys: SecretStr | None = None
+    pool_size: Annotated[int, Field(ge=1, le=100)] = 8
+    cache_size: Annotated[int, Field(ge=0)] = 10_000
+    wait_timeout: Annotated[float, Field(gt=0)] = 10.0
