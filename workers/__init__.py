@@ -1,0 +1,1 @@
+"""Processes around the core: the command line, projectors, importers and relays."""
