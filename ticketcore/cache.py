@@ -1,0 +1,62 @@
+"""Hot states: the newest known immutable state of recently used aggregates."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from ticketcore.domain.customer import Customer
+    from ticketcore.domain.ticket import Ticket
+
+__all__ = ["StateCache"]
+
+
+class StateCache:
+    """A least-recently-used map of aggregate id to state, bounded by *maxsize*; 0 keeps nothing. Thread-safe.
+
+    A state may be older than the log says: who decides by it reloads before rejecting anything, and an append checks
+    the version.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._maxsize = maxsize
+        self._states: OrderedDict[UUID, Ticket | Customer] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, ids: Iterable[UUID]) -> dict[UUID, Ticket | Customer | None]:
+        """Return the states that are known, without those that are not."""
+        found: dict[UUID, Ticket | Customer | None] = {}
+        with self._lock:
+            for id_ in ids:
+                state = self._states.get(id_)
+                if state is not None:
+                    self._states.move_to_end(id_)
+                    found[id_] = state
+        return found
+
+    def put(self, state: Ticket | Customer) -> None:
+        """Keep *state*, unless a newer one of the aggregate is known."""
+        if not self._maxsize:
+            return
+        with self._lock:
+            known = self._states.get(state.id)
+            if known is None or known.version < state.version:
+                self._states[state.id] = state
+            self._states.move_to_end(state.id)
+            if len(self._states) > self._maxsize:
+                self._states.popitem(last=False)
+
+    def drop(self, ids: Iterable[UUID]) -> None:
+        """Forget states, so that the next use loads them."""
+        with self._lock:
+            for id_ in ids:
+                self._states.pop(id_, None)
+
+    def renew_lock(self) -> None:
+        """Replace the lock; called in a forked child, where another thread may have held it."""
+        self._lock = Lock()

@@ -1,0 +1,286 @@
+"""A ticket as it was at an instant, text included, and its history event by event. Pure folds over opened events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from ticketcore.domain import ticket
+from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.types import Channel, Direction, Frozen, Level, Priority, Status
+from ticketcore.ids import kind_of, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ticketcore.domain.base import Event
+
+__all__ = ["Clock", "HistoryEntry", "Message", "RecordedEvent", "TicketView", "entry", "ticket_at"]
+
+
+class Clock(StrEnum):
+    """By which time history is read: when it was recorded here, or when it occurred."""
+
+    RECORD = "record"
+    OCCURRED = "occurred"
+
+
+class RecordedEvent(Frozen):
+    """An event with its place and time in the log."""
+
+    position: int
+    recorded_at: datetime
+    event: Any
+
+    def when(self, clock: Clock) -> datetime:
+        """Return the event's time by *clock*."""
+        occurred: datetime = self.event.meta.occurred_at
+        return self.recorded_at if clock is Clock.RECORD else occurred
+
+
+class Correction(Frozen):
+    """A text that replaced the one before it."""
+
+    version: int
+    occurred_at: datetime
+    actor: str
+    body: str | None
+    reason: str | None
+
+
+class Message(Frozen):
+    """One message, contact or note of a ticket.
+
+    Attributes:
+        id: version of the event that holds it.
+        body: the text now; ``None`` where there was none or it can't be read any more.
+        first_body: the text before any correction.
+        readable: whether its key is there; false after redaction and forgetting.
+        complete: false where ``body`` is only the beginning, the whole being in a blob that was not loaded.
+        attachments: name, media type, SHA-256 of the content and the blob's digest and size of each.
+    """
+
+    id: int
+    occurred_at: datetime
+    recorded_at: datetime
+    claimed_at: datetime | None
+    direction: Direction
+    channel: Channel
+    actor: str
+    author: str | None
+    author_name: str | None
+    body: str | None
+    first_body: str | None
+    readable: bool
+    complete: bool
+    corrections: tuple[Correction, ...] = ()
+    attachments: tuple[dict[str, object], ...] = ()
+
+
+class TicketView(Frozen):
+    """A ticket at an instant.
+
+    Attributes:
+        at: the instant asked for; ``None`` for now.
+        position: in the log, of the last event that shows.
+        stated: what the source of an import states of itself, newest values.
+    """
+
+    number: str
+    id: UUID
+    version: int
+    position: int
+    at: datetime | None
+    clock: Clock
+    status: Status
+    reason: str | None
+    source_state: str | None
+    external: str | None
+    channel: Channel
+    subject: str | None
+    requester: str | None
+    participants: tuple[str, ...]
+    team_id: str | None
+    agent_id: str | None
+    category: str | None
+    subcategory: str | None
+    tags: tuple[str, ...]
+    impact: Level | None
+    urgency: Level | None
+    priority: Priority | None
+    opened_at: datetime
+    last_at: datetime
+    merged_into: str | None
+    absorbed: tuple[str, ...]
+    links: tuple[str, ...]
+    split_off: tuple[str, ...]
+    follow_ups: tuple[str, ...]
+    sla: dict[str, str]
+    score: int | None
+    reopens: int
+    seconds_logged: int
+    fields: dict[str, str | None]
+    stated: dict[str, str]
+    messages: tuple[Message, ...]
+
+
+class HistoryEntry(Frozen):
+    """One event as an auditor reads it. ``fields``: what it says, personal content included where it can be read."""
+
+    position: int
+    version: int
+    topic: str
+    recorded_at: datetime
+    occurred_at: datetime
+    occurred_raw: datetime | None
+    claimed_at: datetime | None
+    actor: str
+    command_id: UUID
+    causation_id: UUID | None
+    irregular: bool
+    readable: bool
+    fields: dict[str, object]
+
+
+def ticket_at(
+    recorded: Iterable[RecordedEvent], at: datetime | None = None, clock: Clock = Clock.RECORD
+) -> TicketView | None:
+    """Return the ticket that *recorded* (one ticket's events, opened, in order) made until *at*, inclusive.
+
+    Returns:
+        ``None`` where the ticket was not there yet. Nothing later than *at* shows, whichever clock is asked.
+    """
+    shown = [r for r in recorded if at is None or r.when(clock) <= at]
+    state = ticket.project(None, (r.event for r in shown))
+    if state is None:
+        return None
+    stated: dict[str, str] = {}
+    fields: dict[str, str | None] = {}
+    for r in shown:
+        if r.event.meta.source is not None:
+            stated.update(r.event.meta.source.stated or {})
+        if isinstance(r.event, ev.Updated):
+            fields.update(r.event.changes)
+    opened = shown[0].event
+    return TicketView(
+        number=state.number,
+        id=state.id,
+        version=state.version,
+        position=shown[-1].position,
+        at=at,
+        clock=clock,
+        requester=_number(state.requester_id),
+        participants=_numbers(state.participants),
+        merged_into=_number(state.merged_into),
+        absorbed=_numbers(state.absorbed),
+        links=tuple(sorted(_link(*link) for link in state.links)),
+        split_off=_numbers(state.split_off),
+        follow_ups=_numbers(state.follow_ups),
+        sla={target.value: value for target, value in state.sla},
+        subject=opened.subject,
+        fields=fields,
+        stated=stated,
+        messages=_messages(shown, state),
+        **{name: getattr(state, name) for name in _SAME},
+    )
+
+
+_SAME = (
+    "status", "reason", "source_state", "external", "channel", "team_id", "agent_id", "category", "subcategory", "tags",
+    "impact", "urgency", "priority", "opened_at", "last_at", "score", "reopens", "seconds_logged",
+)  # fmt: skip
+
+
+def _messages(shown: Sequence[RecordedEvent], state: ticket.Ticket) -> tuple[Message, ...]:
+    corrections: dict[int, list[ev.CommentCorrected]] = {}
+    for r in shown:
+        if isinstance(r.event, ev.CommentCorrected):
+            corrections.setdefault(r.event.comment, []).append(r.event)
+    return tuple(
+        _message(r, corrections.get(r.event.originator_version, []), state)
+        for r in shown
+        if isinstance(r.event, ev.Commented | ev.Opened)
+    )
+
+
+def _message(recorded: RecordedEvent, corrections: Sequence[ev.CommentCorrected], state: ticket.Ticket) -> Message:
+    event: ev.Commented | ev.Opened = recorded.event
+    comment = event if isinstance(event, ev.Commented) else None
+    last = corrections[-1] if corrections else event
+    readable = is_readable(event) and event.originator_version not in state.redacted
+    return Message(
+        id=event.originator_version,
+        occurred_at=event.meta.occurred_at,
+        recorded_at=recorded.recorded_at,
+        claimed_at=event.meta.claimed_at,
+        direction=event.direction,
+        channel=event.channel,
+        actor=str(event.meta.actor),
+        author=_number(comment.author_id if comment else event.requester_id),
+        author_name=comment.author_name if comment else None,
+        body=last.body,
+        first_body=event.body,
+        readable=readable,
+        complete=last.body_blob is None,
+        corrections=tuple(
+            Correction(
+                version=c.originator_version,
+                occurred_at=c.meta.occurred_at,
+                actor=str(c.meta.actor),
+                body=c.body,
+                reason=c.reason,
+            )
+            for c in corrections
+        ),
+        attachments=tuple(
+            {"name": a.name, "media_type": a.media_type, "sha256": a.sha256, **event.blobs[a.blob].model_dump()}
+            for a in event.attachments or ()
+        ),
+    )
+
+
+def is_readable(event: Event) -> bool:
+    """Return whether the event's personal content was opened, or there was none."""
+    return event.sealed is None or any(getattr(event, name) is not None for name in event.PERSONAL)
+
+
+def entry(recorded: RecordedEvent) -> HistoryEntry:
+    """Return one event as an auditor reads it."""
+    event: Event = recorded.event
+    meta = event.meta
+    fields = event.model_dump(
+        mode="json", exclude={"originator_id", "originator_version", "meta", "sealed"}, exclude_defaults=True
+    )
+    if meta.source is not None:
+        fields["source"] = meta.source.model_dump(mode="json", exclude_none=True)
+    return HistoryEntry(
+        position=recorded.position,
+        version=event.originator_version,
+        topic=event.TOPIC,
+        recorded_at=recorded.recorded_at,
+        occurred_at=meta.occurred_at,
+        occurred_raw=meta.occurred_raw,
+        claimed_at=meta.claimed_at,
+        actor=str(meta.actor),
+        command_id=meta.command_id,
+        causation_id=meta.causation_id,
+        irregular=meta.irregular,
+        readable=is_readable(event),
+        fields=fields,
+    )
+
+
+def _number(id_: UUID | None) -> str | None:
+    if id_ is None:
+        return None
+    return number_of(id_) if kind_of(id_) is not None else str(id_)
+
+
+def _numbers(ids: Iterable[UUID]) -> tuple[str, ...]:
+    return tuple(sorted(number_of(id_) if kind_of(id_) is not None else str(id_) for id_ in ids))
+
+
+def _link(other: UUID, kind: str, inverse: bool) -> str:  # noqa: FBT001 -- mirrors the state's tuple
+    return f"{'is ' if inverse else ''}{kind}{' of' if inverse else ''} {_number(other)}"

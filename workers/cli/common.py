@@ -1,0 +1,135 @@
+"""What the commands share: settings, the opened core, who asks, and how results are printed."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from ticketcore.app import TicketCore
+from ticketcore.domain.types import Actor, Assurance, Role
+from ticketcore.errors import ConfigurationError, InvalidCommand
+from ticketcore.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = ["AsOption", "JsonOption", "actor", "console", "opened", "parse_time", "parse_zone", "print_json", "table"]
+
+console = Console()
+
+AsOption = Annotated[
+    str | None,
+    typer.Option("--as", metavar="ROLE:ID", help="In whose name; by default the role that the command needs."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def settings() -> Settings:
+    """Return the settings of the environment.
+
+    Raises:
+        ConfigurationError: a variable has a value that can't be taken.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"TICKETCORE_{'_'.join(map(str, first['loc'])).upper()}"
+        raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
+
+
+@contextmanager
+def opened(*, migrate: bool = False) -> Iterator[TicketCore]:
+    """Open the core that the environment names and close it afterwards."""
+    core = TicketCore.open(settings(), migrate=migrate)
+    try:
+        yield core
+    finally:
+        core.close()
+
+
+def actor(given: str | None, default: Role) -> Actor:
+    """Return who asks: ``ROLE:ID`` as given, else the system's user in the *default* role."""
+    if given is None:
+        return Actor(role=default, id=f"cli-{_user()}", assurance=Assurance.LOGGED_IN)
+    role, colon, id_ = given.partition(":")
+    if not colon or not id_ or role not in set(Role):
+        raise InvalidCommand("act", "--as", given, f"ROLE:ID with a role of {', '.join(Role)}", "as in agent:ana")
+    return Actor(role=Role(role), id=id_, assurance=Assurance.LOGGED_IN)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def parse_time(text: str | None, option: str, zone: ZoneInfo | None = None) -> datetime | None:
+    """Return an aware time from ISO 8601 text; one without offset is taken in *zone*, UTC by default."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidCommand(
+            "read a time", option, text, "ISO 8601", "as in 2026-05-01T12:00:00Z or 2026-05-01 14:00:00+02:00"
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=zone or UTC)
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return an IANA zone by name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidCommand(
+            "use a zone", "--zone", name, "an IANA zone", "as in Europe/Berlin; see the tz database"
+        ) from None
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as JSON knows it: models and tuples with names as objects, times as ISO 8601."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if hasattr(value, "_asdict"):
+        return {name: plain(part) for name, part in value._asdict().items()}
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(part) for part in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print *value* as JSON in UTF-8."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=indent))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; ``None`` shows as a dash, times to the second."""
+    grid = Table(*columns, title=title, title_justify="left", title_style="bold", header_style="bold")
+    for row in rows:
+        grid.add_row(*(cell(value) for value in row))
+    console.print(grid)
+
+
+def cell(value: object) -> str:
+    """Return one value as people read it."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)

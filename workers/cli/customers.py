@@ -1,0 +1,81 @@
+"""``ticketcore customer``: a customer's whole correspondence, and the right to be forgotten."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+
+from ticketcore.domain.types import IdentityKind, Role
+from ticketcore.errors import InvalidCommand
+from workers.cli.common import AsOption, JsonOption, actor, cell, console, opened, print_json, table
+
+app = typer.Typer(help="A customer's correspondence over all channels; forgetting.", no_args_is_help=True)
+
+Number = Annotated[str, typer.Argument(help="A customer's number (C-2026-000007-0).")]
+
+
+@app.command()
+def history(
+    number: Number,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
+    text: Annotated[bool, typer.Option("--text", help="Show the messages' text.")] = False,
+    as_: AsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List every correspondence of a customer over all channels and merged identities, newest first."""
+    with opened() as core:
+        entries = core.customer_history(number, limit=limit, by=actor(as_, Role.AUDITOR))
+    if json:
+        print_json(entries)
+        return
+    table(
+        f"Correspondence of {number}, newest first, times in UTC",
+        ("occurred", "ticket", "#", "direction", "channel", "by", "subject"),
+        ((e.occurred_at, e.number, e.version, e.direction, e.channel, e.actor, escape(e.subject or "")) for e in entries),
+    )
+    for entry in entries if text else ():
+        console.rule(f"{entry.number} #{entry.version} {cell(entry.occurred_at)} UTC", align="left")
+        console.print(entry.body or "", markup=False, highlight=False)
+
+
+@app.command()
+def find(kind: IdentityKind, value: str, as_: AsOption = None, json: JsonOption = False) -> None:
+    """Find the customer whose identity this is; the address is looked up by its keyed digest."""
+    with opened() as core:
+        found = core.find_customer(kind, value, by=actor(as_, Role.AGENT))
+    if json:
+        print_json({"customer": found})
+    else:
+        console.print(found or "nobody")
+    if found is None:
+        raise typer.Exit(4)
+
+
+@app.command()
+def forget(
+    number: Number,
+    reason: Annotated[str, typer.Option(help="Why; recorded for ever, so without personal content.")],
+    command_id: Annotated[str | None, typer.Option(help="A UUID; repeating it changes nothing.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_: AsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Destroy a person's key: nothing personal about them can be read any more, anywhere. There is no way back."""
+    if not yes:
+        typer.confirm(f"Forget {number} for ever?", abort=True, err=True)
+    with opened() as core:
+        done = core.forget(number, reason=reason, by=actor(as_, Role.PRIVACY_OFFICER), command_id=_uuid(command_id))
+    if json:
+        print_json({"customer": done.number, "version": done.version, "position": done.position})
+    else:
+        console.print(f"{done.number} is forgotten (position {done.position}).")
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise InvalidCommand("forget", "--command-id", text, "a UUID", "leave it out for a fresh one") from None

@@ -1,0 +1,72 @@
+"""``ticketcore db``: the embedded server and the migrations."""
+
+from __future__ import annotations
+
+import typer
+
+from ticketcore.embedded import EmbeddedPostgres
+from ticketcore.setup import migrate_all, pending_all, renew_epoch, resolve
+from workers.cli.common import JsonOption, console, print_json, settings
+
+app = typer.Typer(help="The embedded PostgreSQL, and the migrations of any.", no_args_is_help=True)
+
+
+@app.command()
+def start() -> None:
+    """Start the embedded PostgreSQL in ./.ticketcore (or TICKETCORE_HOME); it outlives this command."""
+    dsn = EmbeddedPostgres(settings().home).start()
+    console.print(f"The embedded PostgreSQL runs: {dsn}", markup=False)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded PostgreSQL."""
+    stopped = EmbeddedPostgres(settings().home).stop()
+    console.print("Stopped." if stopped else "It did not run.")
+
+
+@app.command()
+def status(json: JsonOption = False) -> None:
+    """Say what runs, and which migrations are missing."""
+    given = settings()
+    found = EmbeddedPostgres(given.home).status() if given.dsn is None else None
+    running = found is None or found.running
+    missing = pending_all(resolve(given)) if running else []
+    if json:
+        print_json({"embedded": found and vars(found), "pending": missing})
+    else:
+        if found is not None:
+            console.print(
+                f"embedded PostgreSQL {found.version}, process {found.pid}: {found.dsn}"
+                if found.running
+                else f"no embedded PostgreSQL runs in {found.home} (start it: ticketcore db start)",
+                markup=False,
+            )
+        console.print(f"missing migrations: {', '.join(missing) or 'none'}" if running else "")
+    raise typer.Exit(0 if running and not missing else 3)
+
+
+@app.command()
+def migrate(json: JsonOption = False) -> None:
+    """Bring the schemas of all three stores up to date; repeating it changes nothing."""
+    done = migrate_all(resolve(settings(), start=True))
+    if json:
+        print_json({"applied": done})
+    else:
+        console.print("\n".join(f"applied {name}" for name in done) or "nothing to do")
+
+
+@app.command("new-epoch")
+def new_epoch() -> None:
+    """Renew the log's epoch after a restore, so that readers ahead of it stop instead of mixing two histories."""
+    epoch = renew_epoch(resolve(settings()))
+    console.print(f"The log's epoch is {epoch} now. Rebuild the read models: ticketcore rebuild --all")
+
+
+@app.command()
+def grant(role: str) -> None:
+    """Give a PostgreSQL role what a service needs: read and append, never change or delete."""
+    from ticketcore.setup import grant as give
+
+    give(resolve(settings()), role)
+    console.print(f"{role} may append and read now.", markup=False)

@@ -1,0 +1,45 @@
+"""``ticketcore keys``: the key-encryption keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ticketcore import setup
+from workers.cli.common import JsonOption, console, print_json, settings
+
+app = typer.Typer(help="The key-encryption keys: make, rotate, retire.", no_args_is_help=True)
+
+
+@app.command()
+def init() -> None:
+    """Make a key file; refuses where one is. Back it up: without it nothing personal can be read again."""
+    path = setup.create_keys(settings())
+    console.print(f"Made {path}. Back it up apart from the data base.", markup=False)
+
+
+@app.command()
+def status(json: JsonOption = False) -> None:
+    """Say how many keys are wrapped by which key-encryption key."""
+    counts, active = setup.key_status(setup.resolve(settings()))
+    if json:
+        print_json({"active": active, "wrapped": counts})
+        return
+    console.print(f"active: {active}")
+    for key_id, count in sorted(counts.items()):
+        console.print(f"{key_id}: {count:,} wrapped keys")
+
+
+@app.command()
+def rotate() -> None:
+    """Add a new active key and wrap every person's key with it; can be repeated after any interruption."""
+    new, count = setup.rotate_keys(setup.resolve(settings()))
+    console.print(f"{new} is active, {count:,} keys were wrapped anew. Retire the old one: ticketcore keys retire ID")
+
+
+@app.command()
+def retire(key_id: Annotated[str, typer.Argument(help="The key's id, see `ticketcore keys status`.")]) -> None:
+    """Remove a key from the file once nothing is wrapped by it."""
+    setup.retire_key(setup.resolve(settings()), key_id)
+    console.print(f"{key_id} is gone from the key file.", markup=False)
