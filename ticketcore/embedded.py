@@ -44,6 +44,7 @@ from ticketcore.embedded_system import (
     run,
     server_account,
     wheel_binaries,
+    works_in,
 )
 
 __all__ = ["DATABASE", "EmbeddedPostgres", "EmbeddedUnavailable", "ServerStatus"]
@@ -94,6 +95,7 @@ class EmbeddedPostgres:
     ) -> None:
         self.home = Path(home).absolute().resolve()
         self.data = self.home / "pgdata"
+        self._pid_file = self.data / "postmaster.pid"
         self.log = self.data / "server.log"
         self.settings = {**SETTINGS, **(settings or {})}
         self._binaries = binaries
@@ -106,6 +108,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedUnavailable: the extra is missing, the data are of another version, or the server fails.
         """
+        self._pid()  # before anything is made: are the data ours?
         try:
             with self._locked():
                 if self._version(timeout) is None:
@@ -130,6 +133,8 @@ class EmbeddedPostgres:
             done = self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "-t", f"{timeout:.0f}", "stop")
             if done.returncode and self._version() is not None:
                 raise self._failure("stop", done.stdout.strip())
+            if self._socket_folder() != self.data:
+                shutil.rmtree(self._socket_folder(), ignore_errors=True)
         return True
 
     def status(self) -> ServerStatus:
@@ -158,9 +163,9 @@ class EmbeddedPostgres:
         return None
 
     def _pid(self) -> int | None:
-        """Return the process that the data folder names, if it is alive; it may be another's by now."""
+        """Return the process that the data folder names; it may be gone, only an answer proves that it runs."""
         try:
-            pid = int((self.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+            return int(self._pid_file.read_text().split(maxsplit=1)[0])
         except (FileNotFoundError, IndexError):
             return None
         except PermissionError as error:
@@ -169,11 +174,6 @@ class EmbeddedPostgres:
                 f"cannot look after the embedded PostgreSQL in {self.home}: its data belong to {owner!r}, expected {me!r}"
                 f" (run as {owner} or root, or choose another folder by TICKETCORE_HOME)"
             ) from error
-        try:
-            os.kill(pid, 0)
-        except (ProcessLookupError, PermissionError):  # gone, or the number went to a process of somebody else
-            return None
-        return pid
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -222,13 +222,18 @@ class EmbeddedPostgres:
         options = shlex.join(part for name, value in pairs.items() for part in ("-c", f"{name}={value}"))
         deadline = time.monotonic() + timeout
         while True:
+            while self._pid_file.exists() and works_in(self.data) and time.monotonic() < deadline:
+                time.sleep(0.05)  # the children of a killed server end by themselves
+            if works_in(self.data) is False:  # what is left names a zombie, or a number that is another's by now
+                self._pid_file.unlink(missing_ok=True)
+                (folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
             left = max(1.0, deadline - time.monotonic())
             done = self._run(
                 "pg_ctl", "-D", self.data, "-l", self.log, "-o", options, "-w", "-t", f"{left:.0f}", "start"
             )
             if done.returncode == 0:
                 return
-            orphans = "pre-existing shared memory block" in self._log_tail(5)  # of a killed server, about to end
+            orphans = "pre-existing shared memory block" in self._log_tail(5)
             if not orphans or time.monotonic() > deadline:
                 raise self._failure("start", done.stdout.strip())
             time.sleep(0.2)

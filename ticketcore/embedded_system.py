@@ -24,6 +24,7 @@ __all__ = [
     "run",
     "server_account",
     "wheel_binaries",
+    "works_in",
 ]
 
 MAJOR = 18
@@ -144,3 +145,22 @@ def run(
         )
         output.seek(0)
         return subprocess.CompletedProcess(command, done.returncode, output.read())
+
+
+def works_in(folder: Path) -> bool | None:
+    """Return whether a PostgreSQL process works in *folder*; ``None`` where the system does not tell (no ``/proc``).
+
+    A process that may not be looked into counts as working there; one that ended and was not reaped does not.
+    """
+    if not Path("/proc/self/cwd").exists():
+        return None
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(")")
+            if name == "postgres" and rest.split()[0] != "Z" and (process / "cwd").readlink() == folder:
+                return True
+        except PermissionError:
+            return True
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return False

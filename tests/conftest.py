@@ -1,0 +1,44 @@
+"""Fixtures that all tests share: real PostgreSQL data bases, and how hard hypothesis tries."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import hypothesis
+import pytest
+
+from tests.support import in_ci, unavailable
+from tests.support.postgres import Postgres, find_binaries
+from ticketcore.embedded import EmbeddedUnavailable
+from ticketcore.embedded_system import binaries_version
+
+hypothesis.settings.register_profile("dev", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "dev"))
+
+
+def pytest_report_header() -> str:
+    try:
+        folder, source = find_binaries()
+        return f"PostgreSQL for tests: version {binaries_version(folder)} from {source}"
+    except (EmbeddedUnavailable, OSError) as error:
+        return f"PostgreSQL for tests: none ({error})"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for the session, or for each xdist worker."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(Postgres())
+        except (EmbeddedUnavailable, OSError) as error:
+            unavailable(f"no PostgreSQL can be started: {error}")
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The DSN of a fresh empty data base, dropped afterwards; its owner is no superuser."""
+    dsn = postgres.create_database()
+    yield dsn
+    postgres.drop(dsn)
