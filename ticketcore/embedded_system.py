@@ -118,9 +118,11 @@ def open_binaries(folder: Path) -> None:
     open_parents(folder)
     if folder.stat().st_mode & (folder / "postgres").stat().st_mode & stat.S_IROTH:
         return
-    for path in [folder.parent, *folder.parent.rglob("*")]:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+    package = folder.parent.parent
+    for top in (folder.parent, package.with_name(f"{package.name}.libs")):  # the wheel's shared libraries lie beside it
+        for path in [top, *top.rglob("*")] if top.exists() else []:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
 
 
 def run(
