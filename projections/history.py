@@ -1,0 +1,150 @@
+"""The read model *history*: every correspondence of a customer, over all channels and merged identities.
+
+Whose a ticket is stands once, on the ticket's row; who is whom stands on the customers' rows. So a changed requester
+or a merge moves what a history shows without touching a message. Meanings stand in sql/history.sql.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from projections.base import NOTHING, Change, Model, Row, Table, Write
+from ticketcore.domain import customer_events as cv
+from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.base import Event
+from ticketcore.ids import Kind, number_of
+
+__all__ = ["HISTORY", "CustomerRow", "Message", "Redaction", "TicketOwner", "evolve"]
+
+
+class TicketOwner(NamedTuple):
+    """A row of ``history.tickets``."""
+
+    ticket_id: UUID
+    version: int
+    number: str
+    channel: str
+    requester_id: UUID | None
+    opened_at: datetime
+
+
+class CustomerRow(NamedTuple):
+    """A row of ``history.customers``."""
+
+    customer_id: UUID
+    version: int
+    number: str
+    external: str | None
+    organisation_id: str | None
+    language: str | None
+    registered_at: datetime
+    merged_into: UUID | None = None
+    forgotten: bool = False
+
+
+class Message(NamedTuple):
+    """A row of ``history.correspondence``."""
+
+    ticket_id: UUID
+    version: int
+    occurred_at: datetime
+    kind: str
+    direction: str | None
+    channel: str | None
+    author_id: UUID | None
+    actor: str
+    corrects: int | None
+    sealed: str | None
+    blobs: list[str]
+
+
+class Redaction(NamedTuple):
+    """A row of ``history.redactions``."""
+
+    ticket_id: UUID
+    redacted: int
+    version: int
+    occurred_at: datetime
+    reason: str
+
+
+def evolve(row: Row | None, event: Event) -> Change:
+    """Return whose the ticket is, or who the customer is, after *event*, and the messages that it adds."""
+    if isinstance(event, cv.CustomerEvent):
+        return _customer(row, event), NOTHING
+    if row is None:
+        return _opened(event) if isinstance(event, ev.Opened) else (None, NOTHING)
+    owner: TicketOwner = row
+    version = event.originator_version
+    if isinstance(event, ev.Commented):
+        message = _message(event, "commented", event.direction.value, event.channel.value, event.author_id)
+        return owner._replace(version=version), (message,)
+    if isinstance(event, ev.RequesterChanged):
+        return owner._replace(version=version, requester_id=event.requester_id), NOTHING
+    if isinstance(event, ev.CommentCorrected):
+        return owner._replace(version=version), (_message(event, "corrected", None, None, None, event.comment),)
+    if isinstance(event, ev.Redacted):
+        gone = Redaction(owner.ticket_id, event.version, version, event.meta.occurred_at, event.reason)
+        return owner._replace(version=version), (Write("redactions", gone),)
+    return owner._replace(version=version), NOTHING
+
+
+def _opened(event: ev.Opened) -> Change:
+    id_, version, channel = event.originator_id, event.originator_version, event.channel.value
+    owner = TicketOwner(id_, version, number_of(id_), channel, event.requester_id, event.meta.occurred_at)
+    return owner, (_message(event, "opened", event.direction.value, channel, event.requester_id),)
+
+
+def _message(
+    event: ev.Opened | ev.Commented | ev.CommentCorrected,
+    kind: str,
+    direction: str | None,
+    channel: str | None,
+    author_id: UUID | None,
+    corrects: int | None = None,
+) -> Write:
+    message = Message(
+        event.originator_id,
+        event.originator_version,
+        event.meta.occurred_at,
+        kind,
+        direction,
+        channel,
+        author_id,
+        str(event.meta.actor),
+        corrects,
+        event.sealed,
+        [blob.digest for blob in event.blobs],
+    )
+    return Write("correspondence", message)
+
+
+def _customer(row: CustomerRow | None, event: cv.CustomerEvent) -> CustomerRow | None:
+    id_, version = event.originator_id, event.originator_version
+    if row is None:
+        if not isinstance(event, cv.Registered):
+            return None
+        times = event.meta.occurred_at
+        return CustomerRow(id_, version, number_of(id_), event.external, event.organisation_id, event.language, times)
+    changes: dict[str, Any] = {"version": version}
+    if isinstance(event, cv.Moved):
+        changes["organisation_id"] = event.organisation_id
+    elif isinstance(event, cv.CustomerMerged):
+        changes["merged_into"] = event.target_id
+    elif isinstance(event, cv.CustomerUnmerged):
+        changes["merged_into"] = None
+    elif isinstance(event, cv.CustomerForgotten):
+        changes["forgotten"] = True
+    return row._replace(**changes)
+
+
+HISTORY = Model(
+    name="history",
+    version=1,
+    sql=("history.sql",),
+    mains={Kind.TICKET: Table("tickets", TicketOwner, 1), Kind.CUSTOMER: Table("customers", CustomerRow, 1)},
+    children=(Table("correspondence", Message, 2), Table("redactions", Redaction, 2)),
+    evolve=evolve,
+)
