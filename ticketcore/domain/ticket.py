@@ -29,6 +29,7 @@ class Ticket(NamedTuple):
         before_merge: the status that unmerging brings back.
         links: ``(other ticket, kind, inverse)``.
         sla: ``(target, "active" | "fulfilled" | "breached")``.
+        sla_terms: ``(target, due time, policy)`` as last applied.
     """
 
     id: UUID
@@ -63,6 +64,7 @@ class Ticket(NamedTuple):
     score: int | None = None
     reopens: int = 0
     seconds_logged: int = 0
+    sla_terms: tuple[tuple[SlaTarget, datetime | None, str], ...] = ()
 
     @property
     def number(self) -> str:
@@ -136,6 +138,11 @@ def _commented(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
     }
 
 
+def _sla_applied(t: Ticket, e: ev.SlaApplied) -> Mapping[str, object]:
+    terms = (*(known for known in t.sla_terms if known[0] is not e.target), (e.target, e.due_at, e.policy))
+    return {**_sla(t, e.target, "active"), "sla_terms": terms}
+
+
 def _sla(t: Ticket, target: SlaTarget, value: str) -> Mapping[str, object]:
     return {"sla": (*((k, v) for k, v in t.sla if k is not target), (target, value))}
 
@@ -164,7 +171,7 @@ _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
     "ticket.unlinked": lambda t, e: {"links": t.links - {(e.other_id, e.kind, e.inverse)}},
     "ticket.follow_up_opened": lambda t, e: {"follow_ups": (*t.follow_ups, e.new_id)},
     "ticket.rated": lambda _, e: {"score": e.score},
-    "ticket.sla_applied": lambda t, e: _sla(t, e.target, "active"),
+    "ticket.sla_applied": _sla_applied,
     "ticket.sla_fulfilled": lambda t, e: _sla(t, e.target, "fulfilled"),
     "ticket.sla_breached": lambda t, e: _sla(t, e.target, "breached"),
     "ticket.time_logged": lambda t, e: {"seconds_logged": t.seconds_logged + e.seconds},

@@ -1,0 +1,70 @@
+"""The one entrance to all decisions: command and states in, events out; no input or output, nothing remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from ticketcore.domain import decide_customer, decide_relations, decide_ticket
+from ticketcore.domain import ticket_commands as cmd
+from ticketcore.domain.commands import Command
+from ticketcore.domain.context import Context
+from ticketcore.domain.customer_commands import CustomerCommand
+from ticketcore.domain.decision import Decider, Decision, States
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.types import Direction
+from ticketcore.ids import number_of
+from ticketcore.permissions import Facts
+
+__all__ = ["DECIDERS", "Decision", "States", "decide", "facts_of"]
+
+DECIDERS: dict[type[Any], Decider] = {
+    **decide_ticket.DECIDERS,
+    **decide_relations.DECIDERS,
+    **decide_customer.DECIDERS,
+}
+"""Command class -> its decider; every command has one."""
+
+
+def decide(command: Command, states: States, context: Context) -> Decision:
+    """Return what *command* records, given the states of its ``streams()``. Pure: the same input, the same output.
+
+    Raises:
+        NotFound: an aggregate or a comment is not recorded.
+        WrongState, TicketClosed, Forgotten: the state does not allow it.
+        InvalidCommand: a member of staff says nothing.
+    """
+    return DECIDERS[type(command)](command, states, context.fresh())
+
+
+def facts_of(command: Command, states: States, identities: Collection[UUID] = ()) -> Facts:
+    """Return what the permission for *command* depends on.
+
+    *states* are those of its ``streams()``; *identities*, of an acting customer, the ids of their record and of all
+    that are merged with it.
+    """
+    streams = command.streams()
+    which = f"a new {command.NEW[0].name.lower()}" if command.NEW else "this"
+    if streams:
+        which = f"{'customer' if isinstance(command, CustomerCommand) else 'ticket'} {number_of(streams[0])}"
+    tickets = [state for id_ in streams if isinstance(state := states.get(id_), Ticket)]
+    own = all(_belongs(ticket, identities) for ticket in tickets)
+    person = getattr(command, "requester_id", None) or getattr(command, "author_id", None)
+    if isinstance(command, CustomerCommand):
+        own = command.customer_id in identities
+    elif person is not None:
+        own = own and person in identities
+    return Facts(
+        which=which,
+        own=own and (bool(tickets) or isinstance(command, cmd.OpenTicket | CustomerCommand)),
+        inbound=getattr(command, "direction", None) is Direction.INBOUND,
+        staff_fields=any(
+            getattr(command, name, None) is not None
+            for name in ("team_id", "agent_id", "priority", "impact", "external")
+        ),
+    )
+
+
+def _belongs(ticket: Ticket, identities: Collection[UUID]) -> bool:
+    return ticket.requester_id in identities or any(person in identities for person in ticket.participants)

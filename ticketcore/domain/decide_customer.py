@@ -1,0 +1,170 @@
+"""Decisions about customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ticketcore.domain import customer_commands as cmd
+from ticketcore.domain import customer_events as ev
+from ticketcore.domain.commands import Command
+from ticketcore.domain.context import Context, Digest
+from ticketcore.domain.customer import Customer
+from ticketcore.domain.decision import NOTHING, Decider, Decision, States, found_customer
+from ticketcore.domain.types import IdentityKind
+from ticketcore.errors import Forgotten, NotFound, WrongState
+from ticketcore.ids import number_of
+from ticketcore.store.port import Claim, Release
+
+__all__ = ["DECIDERS", "claim_keys", "identity_kind"]
+
+
+def identity_kind(kind: IdentityKind) -> str | None:
+    """Return the kind of claim that makes an identity unique; ``None`` for those that many share."""
+    return None if kind is IdentityKind.IP else f"identity:{kind.value}"
+
+
+def claim_keys(command: Command, digest: Digest) -> tuple[tuple[str, bytes], ...]:
+    """Return what ``Context.claimed`` should hold where it is claimed: (claim kind, digest)."""
+    if not isinstance(command, cmd.Identify):
+        return ()
+    kind = identity_kind(command.kind)
+    return () if kind is None else ((kind, digest(kind, command.value)),)
+
+
+def _usable(states: States, command: cmd.CustomerCommand) -> Customer:
+    customer = found_customer(states, command.customer_id)
+    _check(customer, command.NAME)
+    return customer
+
+
+def _check(customer: Customer, name: str) -> None:
+    if customer.forgotten:
+        raise Forgotten(f"customer {customer.number}")
+    if customer.merged_into is not None:
+        target = number_of(customer.merged_into)
+        remedy = f"go on with {target}, or unmerge it first"
+        raise WrongState(name, f"customer {customer.number}", f"it was merged into {target}", (), remedy)
+
+
+def _identity_claims(context: Context, identity: cmd.Identity, event: ev.Identified) -> tuple[Claim, ...]:
+    kind = identity_kind(identity.kind)
+    return () if kind is None else (context.claim(kind, identity.value, event),)
+
+
+def _register(command: cmd.RegisterCustomer, _: States, context: Context) -> Decision:
+    id_ = context.new_ids[0]
+    registered = context.stamp(
+        ev.Registered,
+        id_,
+        name=command.name,
+        language=command.language,
+        organisation_id=command.organisation_id,
+        external=command.external,
+    )
+    claims: list[Claim] = []
+    if command.external:
+        claims.append(context.claim("external:customer", command.external, registered))
+    identified = []
+    for identity in {(i.kind, i.value): i for i in command.identities}.values():
+        fields = {"kind": identity.kind, "value": identity.value, "assurance": identity.assurance}
+        event = context.stamp(ev.Identified, id_, **fields)
+        identified.append(event)
+        claims += _identity_claims(context, identity, event)
+    return Decision((registered, *identified), tuple(claims))
+
+
+def _identify(command: cmd.Identify, states: States, context: Context) -> Decision:
+    customer = _usable(states, command)
+    kind = identity_kind(command.kind)
+    known = context.claimed.get((kind, context.digest_of(kind, command.value))) if kind else None
+    old = None
+    if known is not None and known.owner == customer.id:
+        old = next((i for i in customer.identities if i[0] == known.ref), None)
+        if old is not None and old[2] is command.assurance:
+            return NOTHING
+    removed = () if old is None else (context.stamp(ev.IdentityRemoved, customer, identity=old[0]),)
+    fields = {"kind": command.kind, "value": command.value, "assurance": command.assurance}
+    event = context.stamp(ev.Identified, customer, **fields)
+    releases = () if old is None else (Release(customer.id, old[0]),)
+    return Decision((*removed, event), _identity_claims(context, command, event), releases)
+
+
+def _remove_identity(command: cmd.RemoveIdentity, states: States, context: Context) -> Decision:
+    customer = _usable(states, command)
+    if command.identity > customer.version:
+        known = ", ".join(str(version) for version, *_ in customer.identities) or "none"
+        raise NotFound("identity", f"{command.identity} of customer {customer.number}", f"it has {known}")
+    if all(version != command.identity for version, *_ in customer.identities):
+        return NOTHING
+    event = context.stamp(ev.IdentityRemoved, customer, identity=command.identity)
+    return Decision((event,), releases=(Release(customer.id, command.identity),))
+
+
+def _move(command: cmd.MoveToOrganisation, states: States, context: Context) -> Decision:
+    customer = _usable(states, command)
+    if customer.organisation_id == command.organisation_id:
+        return NOTHING
+    return Decision((context.stamp(ev.Moved, customer, organisation_id=command.organisation_id),))
+
+
+def _merge(command: cmd.MergeCustomers, states: States, context: Context) -> Decision:
+    source, target = found_customer(states, command.customer_id), found_customer(states, command.target_id)
+    if source.merged_into == target.id and not source.forgotten:
+        return NOTHING
+    _check(source, command.NAME)
+    _check(target, "merge into")
+    return Decision((
+        context.stamp(ev.CustomerMerged, source, target_id=target.id),
+        context.stamp(ev.CustomerAbsorbed, target, source_id=source.id),
+    ))  # fmt: skip
+
+
+def _unmerge(command: cmd.UnmergeCustomers, states: States, context: Context) -> Decision:
+    source = found_customer(states, command.customer_id)
+    if source.forgotten:
+        raise Forgotten(f"customer {source.number}")
+    if source.merged_into is None:
+        remedy = "only a merged customer can be unmerged"
+        raise WrongState(command.NAME, f"customer {source.number}", "it is not merged", ("merged",), remedy)
+    if source.merged_into not in states:
+        return Decision(needs=(source.merged_into,))
+    target = found_customer(states, source.merged_into)
+    return Decision((
+        context.stamp(ev.CustomerUnmerged, source, target_id=target.id),
+        context.stamp(ev.CustomerReleased, target, source_id=source.id),
+    ))  # fmt: skip
+
+
+def _forget(command: cmd.Forget, states: States, context: Context) -> Decision:
+    customer = found_customer(states, command.customer_id)
+    if customer.forgotten:
+        return NOTHING
+    _check(customer, command.NAME)
+    person = [customer]
+    needs = []
+    for record in person:  # grows: who was merged into those merged into it is the same person too
+        for id_ in sorted(record.absorbed):
+            if id_ in states:
+                person.append(found_customer(states, id_))
+            else:
+                needs.append(id_)
+    if needs:
+        return Decision(needs=tuple(needs))
+    records = [record for record in person if not record.forgotten]
+    return Decision(
+        tuple(context.stamp(ev.CustomerForgotten, record, reason=command.reason) for record in records),
+        releases=tuple(Release(record.id) for record in records),
+        destroy_persons=tuple(record.id for record in records),
+    )
+
+
+DECIDERS: dict[type[Any], Decider] = {
+    cmd.RegisterCustomer: _register,
+    cmd.Identify: _identify,
+    cmd.RemoveIdentity: _remove_identity,
+    cmd.MoveToOrganisation: _move,
+    cmd.MergeCustomers: _merge,
+    cmd.UnmergeCustomers: _unmerge,
+    cmd.Forget: _forget,
+}
+"""Command class -> its decider."""

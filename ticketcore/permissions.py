@@ -1,0 +1,163 @@
+"""Who may do what, asked in one place for every command and every query; what is not granted here is denied."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from ticketcore.domain.types import Actor, Assurance, Role
+from ticketcore.errors import NotAllowed
+
+__all__ = ["GRANTS", "READS", "WRITES", "Action", "Facts", "check", "is_allowed"]
+
+
+class Action(StrEnum):
+    """Everything that can be asked for: commands, then queries, then the operator's work."""
+
+    OPEN_TICKET = "open_ticket"
+    CLASSIFY = "classify"
+    PRIORITISE = "prioritise"
+    ASSIGN = "assign"
+    UNASSIGN = "unassign"
+    COMMENT = "comment"
+    CORRECT_COMMENT = "correct_comment"
+    ADD_PARTICIPANT = "add_participant"
+    REMOVE_PARTICIPANT = "remove_participant"
+    CHANGE_REQUESTER = "change_requester"
+    PEND = "pend"
+    HOLD = "hold"
+    RESUME = "resume"
+    SOLVE = "solve"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+    SPLIT_OFF = "split_off"
+    LINK = "link"
+    UNLINK = "unlink"
+    OPEN_FOLLOW_UP = "open_follow_up"
+    RATE = "rate"
+    APPLY_SLA = "apply_sla"
+    FULFIL_SLA = "fulfil_sla"
+    BREACH_SLA = "breach_sla"
+    LOG_TIME = "log_time"
+    REDACT = "redact"
+    REGISTER_CUSTOMER = "register_customer"
+    IDENTIFY = "identify"
+    REMOVE_IDENTITY = "remove_identity"
+    MOVE_TO_ORGANISATION = "move_to_organisation"
+    MERGE_CUSTOMERS = "merge_customers"
+    UNMERGE_CUSTOMERS = "unmerge_customers"
+    FORGET = "forget"
+
+    SHOW_TICKET = "show_ticket"
+    TICKET_HISTORY = "ticket_history"
+    READ_EVENTS = "read_events"
+    QUEUE = "queue"
+    CUSTOMER_HISTORY = "customer_history"
+    FIND_CUSTOMER = "find_customer"
+    REPORT = "report"
+    AGENT_REPORT = "agent_report"
+
+    REBUILD = "rebuild"
+    VERIFY = "verify"
+    IMPORT = "import"
+    MANAGE_KEYS = "manage_keys"
+
+
+class Facts(NamedTuple):
+    """What a permission depends on beside the role.
+
+    Attributes:
+        which: what the action is done to, for the message (``ticket T-2026-000042-6``, ``the queue``).
+        own: the customer is the ticket's requester or participant (merged identities count), or the record is theirs.
+        inbound: of opening and commenting, whether it is written as the customer's own message.
+        staff_fields: the command sets what staff decides (team, agent, priority, an outside number).
+        policy: an adopted policy allows the purpose; asked for figures per agent.
+    """
+
+    which: str = "this"
+    own: bool = False
+    inbound: bool = False
+    staff_fields: bool = False
+    policy: bool = False
+
+
+_A = Action
+READS = frozenset({
+    _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.FIND_CUSTOMER, _A.REPORT,
+    _A.AGENT_REPORT,
+})  # fmt: skip
+_OPERATION = frozenset({_A.REBUILD, _A.VERIFY, _A.IMPORT, _A.MANAGE_KEYS})
+WRITES = frozenset(Action) - READS - _OPERATION
+_SLA = frozenset({_A.APPLY_SLA, _A.FULFIL_SLA, _A.BREACH_SLA})
+_PRIVACY = frozenset({_A.FORGET, _A.REDACT})
+_UNVERIFIED = frozenset({_A.OPEN_TICKET, _A.OPEN_FOLLOW_UP, _A.COMMENT})
+_CUSTOMER = _UNVERIFIED | {_A.RATE, _A.REOPEN, _A.SHOW_TICKET, _A.CUSTOMER_HISTORY}
+_STAFF = (WRITES - _SLA - _PRIVACY - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
+
+GRANTS: dict[Role, frozenset[Action]] = {
+    Role.CUSTOMER: _CUSTOMER,
+    Role.AGENT: _STAFF,
+    Role.TEAM_LEAD: _STAFF | {_A.AGENT_REPORT},
+    Role.AUDITOR: READS | {_A.VERIFY},
+    Role.ANALYST: frozenset({_A.REPORT}),
+    Role.PRIVACY_OFFICER: _PRIVACY | (READS - {_A.AGENT_REPORT}),
+    Role.OPERATOR: _OPERATION,
+    Role.POLICY: frozenset({
+        _A.CLASSIFY, _A.PRIORITISE, _A.ASSIGN, _A.UNASSIGN, _A.COMMENT, _A.PEND, _A.HOLD, _A.RESUME, _A.SOLVE, _A.CLOSE,
+        _A.REOPEN, _A.LINK, _A.OPEN_FOLLOW_UP, _A.SHOW_TICKET, _A.QUEUE,
+    }) | _SLA,
+    Role.SYSTEM: (WRITES - _PRIVACY) | (READS - {_A.AGENT_REPORT}) | {_A.IMPORT},
+}  # fmt: skip
+"""Role -> what it may ask for at all; :func:`check` narrows it by the facts."""
+
+_ROLES: dict[Action, tuple[Role, ...]] = {
+    action: tuple(role for role in Role if action in GRANTS.get(role, frozenset())) for action in Action
+}
+
+
+def check(actor: Actor, action: Action, facts: Facts | None = None) -> None:
+    """Return where *actor* may do *action*.
+
+    Raises:
+        NotAllowed: the role, the assurance or the facts do not permit it; the message names the roles that may.
+    """
+    facts = facts or Facts()
+    expected = _missing(actor, action, facts)
+    if expected is not None:
+        raise NotAllowed(_describe(actor), action.value.replace("_", " "), facts.which, expected)
+
+
+def is_allowed(actor: Actor, action: Action, facts: Facts | None = None) -> bool:
+    """Return whether :func:`check` would pass."""
+    return _missing(actor, action, facts or Facts()) is None
+
+
+def _missing(actor: Actor, action: Action, facts: Facts) -> str | None:
+    roles = ", ".join(role.value for role in _ROLES[action]) or "nobody"
+    if action not in GRANTS.get(actor.role, frozenset()):
+        return f"one of the roles {roles}"
+    if actor.role is Role.CUSTOMER:
+        return _customer_misses(actor, action, facts, roles)
+    if action is Action.AGENT_REPORT and actor.role is not Role.AUDITOR and not facts.policy:
+        return "an adopted policy that allows figures per agent, or the role auditor"
+    return None
+
+
+def _customer_misses(actor: Actor, action: Action, facts: Facts, roles: str) -> str | None:
+    if not facts.own:
+        return f"the customer's own ticket or record, or one of the roles {roles.replace('customer, ', '')}"
+    if action in _UNVERIFIED:
+        if not facts.inbound:
+            return "an inbound message of the customer's own"
+        if facts.staff_fields:
+            return "no team, agent, priority or outside number: staff decide these"
+        return None
+    if actor.assurance in (None, Assurance.UNVERIFIED):
+        return "an assurance of at least 'verified'"
+    return None
+
+
+def _describe(actor: Actor) -> str:
+    return f"{actor} ({actor.assurance.value})" if actor.role is Role.CUSTOMER and actor.assurance else str(actor)
