@@ -76,7 +76,7 @@ class Context:
     new_ids: tuple[UUID, ...] = ()
     digest: Digest | None = None
     claimed: Mapping[tuple[str, bytes], Claim] = field(default_factory=dict)
-    matrix: Matrix = ITIL
+    matrix: Matrix = field(default_factory=lambda: ITIL)
     _ends: dict[UUID, tuple[int, datetime | None]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
