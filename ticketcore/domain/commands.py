@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ticketcore.domain.types import Frozen, IdentityKind, Label, Text
@@ -27,20 +27,25 @@ class Command(Frozen):
         NAME: a verb phrase that a ticket's or customer's number can follow (``assign``, ``comment on``).
         NOUN: what it is done to.
         ACTION: the permission it needs.
-        NEW: kinds of the aggregates it makes; the context holds an id for each, in this order.
+        CREATES: kinds of the aggregates it makes; the context holds an id for each, in this order.
         conflicts_with: topics of the events that make it a ``Conflict`` when they are recorded between loading and
             appending. With all others it commutes: it is decided again on the newer state.
     """
 
+    model_config = ConfigDict(ser_json_bytes="base64")
     NAME: ClassVar[str] = ""
     NOUN: ClassVar[str] = ""
     ACTION: ClassVar[Action]
-    NEW: ClassVar[tuple[Kind, ...]] = ()
+    CREATES: ClassVar[tuple[Kind, ...]] = ()
     conflicts_with: ClassVar[frozenset[str]] = frozenset()
 
     def streams(self) -> tuple[UUID, ...]:
         """Return the existing aggregates that it reads and may write, the leading one first."""
         return ()
+
+    def canonical(self) -> bytes:
+        """Return bytes that are equal for equal commands only: what a repeat is recognised by."""
+        return f"{type(self).__name__}\0{self.model_dump_json()}".encode()
 
 
 def wrong(expected: str, remedy: str) -> PydanticCustomError:
@@ -80,6 +85,7 @@ class AttachmentContent(Frozen):
         content: its bytes, any number.
     """
 
+    model_config = ConfigDict(ser_json_bytes="base64")
     name: Text
     media_type: Label = "application/octet-stream"
     content: Annotated[bytes, BeforeValidator(_no_text)]
@@ -163,6 +169,8 @@ def _got(field: str, error: ErrorDetails, context: Mapping[str, Any]) -> object:
         return _Described("missing")
     if error["type"] == "nul":
         return _Described(f"text of {len(value):,} characters with a NUL at index {context['index']}")
+    if error["type"] == "surrogate":
+        return _Described(f"text of {len(value):,} characters with a lone surrogate at index {context['index']}")
     if error["type"] == "string_unicode":
         at = next((i for i, c in enumerate(value) if "\ud800" <= c <= "\udfff"), 0)
         return _Described(f"text of {len(value):,} characters with a lone surrogate at index {at}")
@@ -195,6 +203,7 @@ def _expectation(cls: type[Command], kind: str, context: Mapping[str, Any], mess
 _EXPECTED: dict[str, tuple[str, str]] = {
     "missing": ("a value", "give it"),
     "nul": ("text without NUL", "remove it"),
+    "surrogate": ("Unicode text", "decode it with errors='replace'"),
     "string_unicode": ("Unicode text", "decode it with errors='replace'"),
     "string_type": ("text", "give a str"),
     "string_too_short": ("at least {min_length} character(s)", "give a name, or None for none"),

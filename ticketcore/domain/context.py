@@ -59,7 +59,7 @@ class Context:
         occurred_at: when it was received or done, where that was before; aware.
         claimed_at: a mail's own Date or the like; aware.
         content: the command's text and files, prepared; where ``None`` its plain ``body`` is used.
-        new_ids: ids for the aggregates that the command makes, in the order of its ``NEW``.
+        new_ids: ids for the aggregates that the command makes, in the order of its ``CREATES``.
         digest: keyed digest of a claimed value.
         claimed: (claim kind, digest) -> the claim, as far as it was looked up; so that repeating an identity is seen.
         matrix: priority by impact and urgency.

@@ -60,7 +60,7 @@ class RegisterCustomer(Command):
     NAME: ClassVar[str] = "register"
     NOUN: ClassVar[str] = "a customer"
     ACTION: ClassVar[Action] = Action.REGISTER_CUSTOMER
-    NEW: ClassVar[tuple[Kind, ...]] = (Kind.CUSTOMER,)
+    CREATES: ClassVar[tuple[Kind, ...]] = (Kind.CUSTOMER,)
     name: Text | None = None
     language: Label | None = None
     organisation_id: Label | None = None

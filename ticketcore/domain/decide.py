@@ -45,7 +45,7 @@ def facts_of(command: Command, states: States, identities: Collection[UUID] = ()
     that are merged with it.
     """
     streams = command.streams()
-    which = f"a new {command.NEW[0].name.lower()}" if command.NEW else "this"
+    which = f"a new {command.CREATES[0].name.lower()}" if command.CREATES else "this"
     if streams:
         which = f"{'customer' if isinstance(command, CustomerCommand) else 'ticket'} {number_of(streams[0])}"
     tickets = [state for id_ in streams if isinstance(state := states.get(id_), Ticket)]

@@ -59,7 +59,7 @@ class Opening(Command):
     """What a new ticket may begin with. Priority follows from impact and urgency where it is not given."""
 
     NOUN: ClassVar[str] = "a ticket"
-    NEW: ClassVar[tuple[Kind, ...]] = (Kind.TICKET,)
+    CREATES: ClassVar[tuple[Kind, ...]] = (Kind.TICKET,)
     subject: Text | None = None
     body: Text | None = None
     attachments: tuple[AttachmentContent, ...] = ()

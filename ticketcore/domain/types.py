@@ -15,11 +15,20 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _no_nul(text: str) -> str:
+def _storable(text: str) -> str:
     if "\0" in text:
         raise PydanticCustomError(
             "nul", "has a NUL at index {index}, expected text without NUL (remove it)", {"index": text.index("\0")}
         )
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise PydanticCustomError(
+                "surrogate",
+                "has a lone surrogate at index {index}, expected Unicode text (decode it with errors='replace')",
+                {"index": error.start},
+            ) from None
     return text
 
 
@@ -27,9 +36,9 @@ def _to_utc(time: datetime) -> datetime:
     return time.astimezone(UTC)
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
-"""Any Unicode text without NUL (PostgreSQL can't hold one)."""
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
+"""Any Unicode text without NUL (PostgreSQL can't hold one) and without lone surrogates (UTF-8 can't)."""
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
 """A name used as a key: team, agent, category, tag; 1 to 200 characters."""
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An aware time in any zone, kept in UTC with microseconds."""
