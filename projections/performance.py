@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from projections.base import NOTHING, Change, Model, Row, Table, Write, ticket_columns, ticket_of
@@ -109,7 +109,7 @@ class Interval(NamedTuple):
 def evolve(row: Row | None, event: Event) -> Change:
     """Return the ticket's facts after *event* and the intervals that it begins or ends."""
     if row is None:
-        return _opened(cast("ev.Opened", event)) if isinstance(event, ev.Opened) else (None, NOTHING)
+        return _opened(event) if isinstance(event, ev.Opened) else (None, NOTHING)
     facts: Facts = row
     before = ticket_of(facts)
     after = domain.evolve(before, event)

@@ -1,0 +1,127 @@
+"""The fold of a batch, without any I/O: the same for the log, for Kafka, for a rebuild, for memory and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from projections.base import Model, Row
+from ticketcore.ids import Kind
+
+if TYPE_CHECKING:
+    from ticketcore.domain.base import Event
+    from ticketcore.store.port import Record
+
+__all__ = ["Folded", "Item", "Parked", "cause_of", "concerned", "decoded", "fold"]
+
+_KINDS = frozenset(map(int, Kind))
+
+
+class Item(NamedTuple):
+    """A record, decoded once for all models. ``error``: why it could not be; then ``event`` is ``None``."""
+
+    record: Record
+    kind: int
+    event: Event | None
+    error: str | None = None
+
+
+class Parked(NamedTuple):
+    """An event that was set aside: the poisonous one, or one that waits behind it."""
+
+    position: int
+    aggregate_id: UUID
+    version: int
+    topic: str
+    cause: str
+
+
+class Folded(NamedTuple):
+    """What a batch changes.
+
+    Attributes:
+        mains: table -> aggregate id -> its row after the batch, of aggregates that were touched.
+        children: table -> key -> row.
+        parked: events that were set aside, in order.
+    """
+
+    mains: dict[str, dict[UUID, Row]]
+    children: dict[str, dict[tuple[object, ...], Row]]
+    parked: list[Parked]
+
+
+def decoded(decode: Callable[[Record], Event], records: Iterable[Record]) -> list[Item]:
+    """Decode *records*; what can't be read keeps its cause, so that a model can park it."""
+    items = []
+    for record in records:
+        kind = record.originator_id.int >> 120
+        try:
+            items.append(Item(record, kind, decode(record)))
+        except Exception as error:  # noqa: BLE001 whatever a stored event holds must not stop the others
+            items.append(Item(record, kind, None, cause_of(error)))
+    return items
+
+
+def concerned(model: Model, items: Iterable[Item]) -> dict[UUID, int]:
+    """Return the aggregates of *items* that have a row in *model*, with their kind."""
+    kinds = frozenset(map(int, model.mains))
+    return {item.record.originator_id: item.kind for item in items if item.kind in kinds}
+
+
+def cause_of(error: BaseException) -> str:
+    """Return an error as one line of at most 500 characters, fit for a data base's text."""
+    return f"{type(error).__name__}: {error}".replace("\0", "\\0").replace("\n", " ")[:500]
+
+
+def fold(
+    model: Model,
+    items: Sequence[Item],
+    states: Mapping[UUID, Row],
+    parked: Mapping[UUID, int],
+) -> Folded:
+    """Fold a batch.
+
+    Args:
+        model: the read model.
+        items: in the log's order; those a row holds already (by version) are passed over.
+        states: the main rows of the batch's aggregates, where they have one.
+        parked: aggregates that wait behind a dead letter -> version of the event they wait behind.
+    """
+    rows = dict(states)
+    stuck = dict(parked)
+    kinds = {int(kind): table.name for kind, table in model.mains.items()}
+    keys = {table.name: table.key for table in model.children}
+    folded = Folded({name: {} for name in kinds.values()}, {table.name: {} for table in model.children}, [])
+    evolve = model.evolve
+    for item in items:
+        record = item.record
+        id_, version = record.originator_id, record.originator_version
+        table = kinds.get(item.kind)
+        if table is None and (item.error is None or item.kind in _KINDS):
+            continue  # what a newer version of the library records about a new kind of aggregate is parked, not dropped
+        if id_ in stuck:
+            cause = f"waits behind version {stuck[id_]}"
+            folded.parked.append(Parked(record.position, id_, version, record.topic, cause))
+            continue
+        row = rows.get(id_)
+        held = 0 if row is None else row.version
+        if version <= held:
+            continue
+        problem = item.error
+        if problem is None and version != held + 1:
+            problem = f"version {version} follows version {held} here, expected {held + 1} (rebuild {model.name!r})"
+        if problem is None and item.event is not None and table is not None:
+            try:
+                row, writes = evolve(row, item.event)
+            except Exception as error:  # noqa: BLE001 one ticket's poison must not stop the others
+                problem = cause_of(error)
+            else:
+                if row is not None:
+                    rows[id_] = folded.mains[table][id_] = row
+                for name, written in writes:
+                    folded.children[name][written[: keys[name]]] = written
+                continue
+        stuck[id_] = version
+        folded.parked.append(Parked(record.position, id_, version, record.topic, problem or "no event"))
+    return folded

@@ -1,0 +1,173 @@
+"""One model's step: a batch of records becomes rows and a moved checkpoint, in one transaction.
+
+Fed by the log (runner, rebuild) or by a topic's partition; both call :meth:`Projector.apply` with what they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from projections.base import Model
+from projections.folding import Folded, Item, Parked, cause_of, concerned, fold
+from projections.schema import Connection
+from projections.tables import Tables
+from ticketcore.errors import EpochMismatch, StoreUnavailable, TicketCoreError
+
+__all__ = ["EMBEDDED", "Checkpoint", "CheckpointMoved", "Projector"]
+
+EMBEDDED = -1
+"""The "partition" of a projector that reads the log itself."""
+
+
+class CheckpointMoved(TicketCoreError):
+    """Another worker moved the checkpoint, or a rebuild replaced the tables: this worker must stop."""
+
+    code = "checkpoint_moved"
+    exit_code = 8
+
+
+class Checkpoint(NamedTuple):
+    """Up to where a generation of a model holds a partition of a log."""
+
+    generation: int
+    log: str
+    partition: int
+    offset: int | None
+    position: int
+    epoch: UUID
+
+
+class Projector:
+    """Writes one model's tables in one schema; not thread-safe.
+
+    Args:
+        model: the read model.
+        schema: where its tables are: the model's name for the live ones.
+    """
+
+    def __init__(self, model: Model, schema: str | None = None) -> None:
+        self.model = model
+        self.tables = Tables(model, schema or model.name)
+
+    def checkpoint(
+        self, connection: Connection, generation: int, log: str, epoch: UUID, partition: int = EMBEDDED
+    ) -> Checkpoint:
+        """Return where to go on, making the checkpoint where there is none.
+
+        Raises:
+            EpochMismatch: the checkpoint belongs to another epoch of the log.
+        """
+        key = [self.model.name, generation, log, partition]
+        row = connection.execute(
+            'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
+            " WHERE model = %s AND generation = %s AND log = %s AND partition = %s",
+            key,
+        ).fetchone()
+        if row is None or (row[4] == 0 and row[5] != epoch):
+            connection.execute(
+                "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
+                " VALUES (%s, %s, %s, %s, 0, %s)"
+                " ON CONFLICT (model, generation, log, partition) DO UPDATE SET epoch = EXCLUDED.epoch"
+                " WHERE checkpoints.position = 0",
+                [*key, epoch],
+            )
+            return Checkpoint(generation, log, partition, None, 0, epoch)
+        found = Checkpoint(*row)
+        if found.epoch != epoch:
+            raise EpochMismatch(
+                f"read model {self.model.name!r} stands at position {found.position} of epoch {found.epoch} of log {log!r},"
+                f" expected epoch {epoch}: the log was restored or replaced (run `ticketcore rebuild {self.model.name}`)"
+            )
+        return found
+
+    def apply(
+        self, connection: Connection, items: Sequence[Item], at: Checkpoint, *, offset: int | None = None
+    ) -> Checkpoint:
+        """Fold *items* (positions above the checkpoint's, in order) and return the moved checkpoint.
+
+        What the data base refuses for its content is found by halving and parked; the rest passes.
+
+        Args:
+            connection: in autocommit mode, outside a transaction.
+            items: of one partition, in order.
+            at: the checkpoint as last read or returned.
+            offset: of the last item in its partition; ``None`` where the log itself is read.
+        Raises:
+            CheckpointMoved: somebody else moved the checkpoint or replaced the tables.
+            psycopg.OperationalError: transient; nothing was written, try again.
+        """
+        if not items:
+            return at
+        try:
+            return self._write(connection, items, at, offset, None)
+        except (psycopg.OperationalError, psycopg.InterfaceError, TicketCoreError):
+            raise
+        except psycopg.errors.UndefinedTable as error:
+            raise StoreUnavailable(
+                f"read model {self.model.name!r} lost its tables: {error} (run `ticketcore rebuild {self.model.name}`)"
+            ) from error
+        except Exception as error:  # noqa: BLE001 whatever one ticket's content does must not stop the others
+            if len(items) == 1:
+                return self._write(connection, items, at, offset, cause_of(error))
+        middle = len(items) // 2
+        at = self.apply(connection, items[:middle], at, offset=at.offset)
+        return self.apply(connection, items[middle:], at, offset=offset)
+
+    def _write(
+        self, connection: Connection, items: Sequence[Item], at: Checkpoint, offset: int | None, poison: str | None
+    ) -> Checkpoint:
+        reached = items[-1].record.position
+        with connection.transaction():
+            self._move(connection, at, reached, offset)
+            ids = concerned(self.model, items)
+            stuck = self._parked(connection, at.generation, items)
+            if poison is None:
+                known = self.tables.load(connection, ids)
+                folded = fold(self.model, items, known, stuck)
+                self.tables.write(connection, folded, known)
+            else:
+                record = items[0].record
+                folded = Folded(
+                    {},
+                    {},
+                    [Parked(record.position, record.originator_id, record.originator_version, record.topic, poison)],
+                )
+            self._park(connection, at, folded.parked)
+        return at._replace(position=reached, offset=offset)
+
+    def _move(self, connection: Connection, at: Checkpoint, reached: int, offset: int | None) -> None:
+        moved = connection.execute(
+            'UPDATE read_meta.checkpoints SET position = %s, "offset" = %s'
+            " WHERE model = %s AND generation = %s AND log = %s AND partition = %s AND position = %s AND epoch = %s",
+            [reached, offset, self.model.name, at.generation, at.log, at.partition, at.position, at.epoch],
+        )
+        if moved.rowcount != 1:
+            raise CheckpointMoved(
+                f"cannot move the checkpoint of read model {self.model.name!r} (generation {at.generation}, log {at.log!r},"
+                f" partition {at.partition}) from {at.position} to {reached}: expected it at {at.position}, but another"
+                " worker moved it or a rebuild replaced the tables (stop this worker; start it anew to take the new tables)"
+            )
+
+    def _parked(self, connection: Connection, generation: int, items: Sequence[Item]) -> dict[UUID, int]:
+        ids = list({item.record.originator_id for item in items})
+        rows = connection.execute(
+            "SELECT aggregate_id, min(version) FROM read_meta.dead_letters"
+            " WHERE model = %s AND generation = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id",
+            [self.model.name, generation, ids],
+        ).fetchall()
+        return dict(rows)
+
+    def _park(self, connection: Connection, at: Checkpoint, parked: Sequence[Parked]) -> None:
+        if not parked:
+            return
+        connection.execute(
+            "INSERT INTO read_meta.dead_letters (position, aggregate_id, version, topic, cause, model, generation, log)"
+            " SELECT p.*, %s, %s, %s"
+            " FROM unnest(%s::bigint[], %s::uuid[], %s::integer[], %s::text[], %s::text[]) AS p"
+            " ON CONFLICT (model, generation, log, position) DO UPDATE SET cause = EXCLUDED.cause",
+            [self.model.name, at.generation, at.log, *(list(column) for column in zip(*parked, strict=True))],
+        )

@@ -1,0 +1,209 @@
+"""The read models in PostgreSQL, as the query API sees them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+
+from projections.runner import Runner
+from projections.schema import MODELS, Connection, connect, install, installed
+from ticketcore.errors import StoreUnavailable, WaitTimeout
+from ticketcore.ids import number_of
+from ticketcore.read_models import Correspondence, QueueEntry
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ticketcore.domain.base import Event
+    from ticketcore.settings import Settings
+    from ticketcore.store.port import EventLog, Record
+
+__all__ = ["PostgresReadModels", "open_read_models"]
+
+_IDLE = 4
+"""Connections kept open between queries."""
+
+_QUEUE = """
+SELECT ticket_id, number, version, status, priority, channel, category, team_id, agent_id, requester_id, opened_at,
+    waiting_since, due_at
+FROM queues.waiting
+WHERE (%(team_id)s::text IS NULL OR team_id = %(team_id)s) AND (%(agent_id)s::text IS NULL OR agent_id = %(agent_id)s)
+ORDER BY to_take DESC, due_at NULLS LAST, priority_rank, waiting_since, number
+LIMIT %(limit)s
+"""
+_HISTORY = """
+SELECT requester_id, ticket_id, number, version, occurred_at, kind, direction, channel, actor, sealed, blobs
+FROM history.history_of(%(customer_id)s)
+WHERE %(before)s::timestamptz IS NULL OR occurred_at < %(before)s
+ORDER BY occurred_at DESC, ticket_id DESC, version DESC
+LIMIT %(limit)s
+"""
+_TICKETS = """
+SELECT ticket_id FROM history.tickets WHERE requester_id IN (SELECT history.same_person(%s)) ORDER BY opened_at, ticket_id
+"""
+_VERSIONS = """
+SELECT (SELECT version FROM queues.tickets WHERE ticket_id = %(id)s),
+    (SELECT version FROM history.tickets WHERE ticket_id = %(id)s),
+    (SELECT version FROM performance.tickets WHERE ticket_id = %(id)s)
+"""
+_PARKED = """
+SELECT d.model, d.cause FROM read_meta.dead_letters d JOIN read_meta.models m USING (model, generation)
+WHERE m.role = 'live' AND d.aggregate_id = %s AND d.version <= %s ORDER BY d.version LIMIT 1
+"""
+
+
+class PostgresReadModels:
+    """Fulfils :class:`ticketcore.read_models.ReadModels`. Thread-safe; usable after fork.
+
+    Args:
+        dsn: of the read models.
+        log: the log.
+        decode: record -> event.
+        projects: whether :meth:`catch_up` and :meth:`wait_for` fold the log themselves; else a worker does.
+    """
+
+    def __init__(self, dsn: str, log: EventLog, decode: Callable[[Record], Event], *, projects: bool = True) -> None:
+        self._dsn = dsn
+        self._projects = projects
+        self.runner = Runner(dsn, log, decode)
+        self._mutex = threading.Lock()
+        self._idle: list[Connection] = []
+        self._abandoned: list[Connection] = []
+        self._process = os.getpid()
+
+    def catch_up(self) -> int:
+        if self._projects:
+            return self.runner.catch_up()
+        [(position,)] = self._rows(
+            "SELECT coalesce(min(c.position), 0) FROM read_meta.checkpoints c JOIN read_meta.models m"
+            " USING (model, generation) WHERE m.role = 'live'"
+        )
+        return int(position)
+
+    def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
+        deadline, pause = time.monotonic() + timeout, 0.002
+        while True:
+            held = self._versions(ticket_id)
+            if min(held.values()) >= version:
+                return
+            if self._projects:
+                self.runner.catch_up(retry_for=timeout)
+                held = self._versions(ticket_id)
+                if min(held.values()) >= version:
+                    return
+            self._refuse_parked(ticket_id, version, timeout)
+            if time.monotonic() > deadline:
+                name = min(held, key=lambda name: held[name])
+                raise WaitTimeout(f"ticket {number_of(ticket_id)} in read model {name!r}", version, timeout)
+            time.sleep(pause)
+            pause = min(0.05, pause * 2)
+
+    def queue(
+        self, *, team_id: str | None = None, agent_id: str | None = None, limit: int = 100
+    ) -> Sequence[QueueEntry]:
+        rows = self._rows(_QUEUE, {"team_id": team_id, "agent_id": agent_id, "limit": limit})
+        return [QueueEntry(*row) for row in rows]
+
+    def history(
+        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None
+    ) -> Sequence[Correspondence]:
+        rows = self._rows(_HISTORY, {"customer_id": customer_id, "before": before, "limit": limit})
+        return [Correspondence._make((*row[:-1], tuple(row[-1]))) for row in rows]
+
+    def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
+        return [id_ for (id_,) in self._rows(_TICKETS, [customer_id])]
+
+    def close(self) -> None:
+        self.runner.close()
+        self._after_fork()
+        with self._mutex:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _versions(self, ticket_id: UUID) -> dict[str, int]:
+        [held] = self._rows(_VERSIONS, {"id": ticket_id})
+        return dict(zip((model.name for model in MODELS), (version or 0 for version in held), strict=True))
+
+    def _refuse_parked(self, ticket_id: UUID, version: int, timeout: float) -> None:
+        for model, cause in self._rows(_PARKED, [ticket_id, version]):
+            what = f"ticket {number_of(ticket_id)}, parked as a dead letter in read model {model!r} ({cause}),"
+            raise WaitTimeout(what, version, timeout)
+
+    def _rows(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        for attempt in (1, 2):
+            try:
+                with self._connected() as connection:
+                    return connection.execute(statement.encode(), parameters).fetchall()
+            except psycopg.OperationalError as error:
+                if attempt > 1:  # an idle connection may have died with a restarted server: try a fresh one once
+                    raise StoreUnavailable(
+                        f"the read models' data base does not answer: {error} (is the server up?)"
+                    ) from error
+            except psycopg.errors.UndefinedTable as error:
+                raise StoreUnavailable(
+                    f"a read model has no tables here: {error} (run `ticketcore db migrate`)"
+                ) from error
+        raise AssertionError  # pragma: no cover
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        self._after_fork()
+        with self._mutex:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = connect(self._dsn)
+        try:
+            yield connection
+        except psycopg.OperationalError:
+            connection.close()
+            with self._mutex:
+                idle, self._idle = self._idle, []
+            for other in idle:
+                other.close()
+            raise
+        finally:
+            with self._mutex:
+                keep = not connection.closed and len(self._idle) < _IDLE
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    def _after_fork(self) -> None:
+        if self._process != os.getpid():
+            self._abandoned += self._idle  # the parent's: kept, never used or closed
+            self._idle, self._mutex, self._process = [], threading.Lock(), os.getpid()
+
+
+def open_read_models(settings: Settings, log: EventLog) -> PostgresReadModels:
+    """Return the read models of *settings*, making their tables where there are none.
+
+    Raises:
+        StoreUnavailable: the server does not answer, or the role may not make tables.
+    """
+    from ticketcore.store.codec import Codec
+
+    dsn = settings.read_dsn or settings.dsn
+    if dsn is None:
+        from ticketcore.embedded import EmbeddedPostgres
+
+        dsn = EmbeddedPostgres(settings.home).start()
+    with connect(dsn) as connection:
+        there = installed(connection)
+    if not there:
+        try:
+            install(dsn)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StoreUnavailable(
+                f"the read models have no tables, and this role may not make them: {error}"
+                " (run `ticketcore db migrate` as the owner)"
+            ) from error
+    return PostgresReadModels(dsn, log, Codec().decode)

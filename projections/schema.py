@@ -1,0 +1,132 @@
+"""Making the read models' tables, and knowing which generation of each is live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from projections.base import Model
+from projections.history import HISTORY
+from projections.performance import PERFORMANCE
+from projections.queues import QUEUES
+from ticketcore.errors import NotFound, StoreUnavailable
+
+__all__ = ["MODELS", "Connection", "Generation", "connect", "create", "install", "installed", "live", "model_named"]
+
+MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE)
+LOCK = "ticketcore.projections"
+"""Name of the advisory lock: one embedded projector at a time in a data base."""
+INSTALL_LOCK = "ticketcore.projections.install"
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Generation(NamedTuple):
+    """A generation of a model: ``version`` is that of the code that made it."""
+
+    model: str
+    generation: int
+    version: int
+
+
+def model_named(name: str) -> Model:
+    """Return a model by name.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    for model in MODELS:
+        if model.name == name:
+            return model
+    raise NotFound("read model", name, f"expected one of {', '.join(m.name for m in MODELS)}")
+
+
+def connect(dsn: str) -> Connection:
+    """Return a connection in autocommit mode whose times are UTC.
+
+    Raises:
+        StoreUnavailable: the server does not answer.
+    """
+    try:
+        return psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC -c client_min_messages=warning")
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(
+            f"cannot reach the read models' data base: {error} (is the server up? see TICKETCORE_READ_DSN)"
+        ) from error
+
+
+def install(dsn: str, models: Sequence[Model] = MODELS) -> None:
+    """Make the tables that are missing; those of another version stay as they are until they are rebuilt."""
+    with connect(dsn) as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [INSTALL_LOCK])
+        if not _has_schema(connection, "read_meta"):
+            connection.execute("CREATE SCHEMA read_meta")
+            _run(connection, "read_meta", ("meta.sql",))
+        for model in models:
+            made = connection.execute("SELECT 1 FROM read_meta.models WHERE model = %s", [model.name]).fetchone()
+            if made is None:
+                create(connection, model, model.name)
+                connection.execute(
+                    "INSERT INTO read_meta.models (model, role, generation, version) VALUES (%s, 'live', 1, %s)",
+                    [model.name, model.version],
+                )
+
+
+def installed(connection: Connection) -> bool:
+    """Return whether every model has its tables."""
+    found = connection.execute("SELECT to_regclass('read_meta.models') IS NOT NULL").fetchone()
+    if not found or not found[0]:
+        return False
+    names = connection.execute("SELECT model FROM read_meta.models WHERE role = 'live'").fetchall()
+    return {model.name for model in MODELS} <= {name for (name,) in names}
+
+
+def create(connection: Connection, model: Model, schema: str) -> None:
+    """Make a model's tables, views and functions in a new schema of the given name."""
+    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    _run(connection, schema, model.sql)
+
+
+def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generation]:
+    """Return the live generation of each model.
+
+    Raises:
+        StoreUnavailable: a model has no tables, or they are of another version than the code.
+    """
+    try:
+        rows = connection.execute(
+            "SELECT model, generation, version FROM read_meta.models WHERE role = 'live'"
+        ).fetchall()
+    except psycopg.errors.UndefinedTable:
+        rows = []
+    found = {row[0]: Generation(*row) for row in rows}
+    for model in models:
+        if model.name not in found:
+            raise StoreUnavailable(
+                f"read model {model.name!r} has no tables here: expected schema {model.name!r} (run `ticketcore db migrate`)"
+            )
+        have = found[model.name].version
+        if have != model.version:
+            remedy = f"run `ticketcore rebuild {model.name}`" if have < model.version else "upgrade ticketcore here"
+            raise StoreUnavailable(
+                f"read model {model.name!r} has tables of version {have}, expected {model.version} ({remedy})"
+            )
+    return found
+
+
+def _has_schema(connection: Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [name]).fetchone() is not None
+
+
+def _run(connection: Connection, schema: str, names: Sequence[str]) -> None:
+    """Run SQL files in *schema*, inside the caller's transaction."""
+    with connection.transaction():
+        connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(schema)))
+        for name in names:
+            text = files("projections").joinpath("sql", name).read_text(encoding="utf-8")
+            connection.execute(text.encode())
+        connection.execute("SET LOCAL search_path TO DEFAULT")

@@ -1,0 +1,209 @@
+"""Proving the read models: fold the log afresh and compare every row of every table with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from projections.base import Model, Table
+from projections.folding import concerned, decoded, fold
+from projections.schema import MODELS, Connection, connect, live
+from projections.tables import Tables
+from ticketcore.errors import EpochMismatch
+
+if TYPE_CHECKING:
+    from ticketcore.domain.base import Event
+    from ticketcore.store.port import EventLog, Record
+
+__all__ = ["Difference", "Verified", "verify"]
+
+_BATCH = 5_000
+
+
+class Difference(NamedTuple):
+    """A row that is not what the log says.
+
+    Attributes:
+        key: the row's primary key.
+        problem: ``missing`` (only the log has it), ``extra`` (only the table has it) or ``different``.
+        columns: of different rows: column -> (in the table, by the log).
+    """
+
+    model: str
+    table: str
+    key: tuple[Any, ...]
+    problem: str
+    columns: dict[str, tuple[Any, Any]]
+
+
+class Verified(NamedTuple):
+    """What a check found.
+
+    Attributes:
+        positions: model -> position up to which it was compared.
+        rows: model.table -> rows that the log gives.
+        different: how many rows differ in all.
+        differences: the first of them, at most the asked number per table.
+        parked: model -> events that wait as dead letters (they are in neither side).
+    """
+
+    positions: dict[str, int]
+    rows: dict[str, int]
+    different: int
+    differences: list[Difference]
+    parked: dict[str, int]
+
+
+def verify(
+    dsn: str,
+    log: EventLog,
+    decode: Callable[[Record], Event],
+    *,
+    models: Sequence[Model] = MODELS,
+    limit: int = 1_000,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verified:
+    """Compare every row of *models* with a fresh fold, in one snapshot of the read models; nothing is changed.
+
+    Args:
+        dsn: of the read models.
+        log: the log.
+        decode: record -> event.
+        models: which read models.
+        limit: how many differing rows of each table are listed; all are counted.
+        progress: called after each batch with (position reached, last position).
+    Raises:
+        EpochMismatch: a read model was made from another epoch of the log, or from a longer log.
+    """
+    with connect(dsn) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with connection.transaction(force_rollback=True):
+            return _Check(connection, log, decode, models, limit).run(progress)
+
+
+class _Check:
+    def __init__(
+        self,
+        connection: Connection,
+        log: EventLog,
+        decode: Callable[[Record], Event],
+        models: Sequence[Model],
+        limit: int,
+    ) -> None:
+        self._connection, self._log, self._decode, self._models, self._limit = connection, log, decode, models, limit
+        self._generations = live(connection, models)
+        self._positions = {model.name: self._position(model) for model in models}
+        self._dead = {model.name: self._dead_letters(model) for model in models}
+        self._fresh = {model.name: Tables(model, "pg_temp", f"fresh_{model.name}_") for model in models}
+
+    def run(self, progress: Callable[[int, int], None] | None) -> Verified:
+        for model in self._models:
+            for table in model.tables:
+                self._connection.execute(
+                    sql.SQL("CREATE TEMP TABLE {} (LIKE {} INCLUDING INDEXES)").format(
+                        sql.Identifier(f"fresh_{model.name}_{table.name}"), sql.Identifier(model.name, table.name)
+                    )
+                )
+        reached, last = 0, max(self._positions.values(), default=0)
+        unfoldable = []
+        while reached < last:
+            records = self._log.read(reached, min(_BATCH, last - reached))
+            unfoldable += self._fold(records)
+            reached = records[-1].position
+            if progress is not None:
+                progress(reached, last)
+        rows, different, differences = {}, len(unfoldable), unfoldable
+        for model in self._models:
+            for table in model.tables:
+                rows[f"{model.name}.{table.name}"] = self._count(model, table)
+                count, found = self._compare(model, table)
+                different += count
+                differences += found
+        parked = {name: len(dead) for name, dead in self._dead.items()}
+        return Verified(self._positions, rows, different, differences, parked)
+
+    def _fold(self, records: Sequence[Record]) -> list[Difference]:
+        """Fold a batch into the fresh tables; return events that the live model folded and this one can't."""
+        items = decoded(self._decode, records)
+        failed = []
+        for model in self._models:
+            dead, until = self._dead[model.name], self._positions[model.name]
+            wanted = [item for item in items if item.record.position <= until and item.record.position not in dead]
+            tables = self._fresh[model.name]
+            known = tables.load(self._connection, concerned(model, wanted))
+            folded = fold(model, wanted, known, {})
+            tables.write(self._connection, folded, known)
+            failed += [
+                Difference(model.name, "event", (event.position,), "unfoldable", {"cause": (None, event.cause)})
+                for event in folded.parked
+            ]
+        return failed
+
+    def _compare(self, model: Model, table: Table) -> tuple[int, list[Difference]]:
+        names = {"live": sql.Identifier(model.name, table.name), "fresh": self._fresh[model.name].name(table.name)}
+        key = sql.SQL(", ").join(map(sql.Identifier, table.columns[: table.key]))
+        first = sql.Identifier(table.columns[0])
+        join = sql.SQL(
+            "FROM {live} AS l FULL JOIN {fresh} AS f USING ({key})"
+            " WHERE l.{first} IS NULL OR f.{first} IS NULL OR ROW({l}) IS DISTINCT FROM ROW({f})"
+        ).format(**names, key=key, first=first, l=_row("l", table), f=_row("f", table))
+        count = self._connection.execute(sql.SQL("SELECT count(*) {}").format(join)).fetchone()
+        if count is None or not count[0]:
+            return 0, []
+        rows = self._connection.execute(
+            sql.SQL("SELECT l.{first} IS NULL, f.{first} IS NULL, {l}, {f} {join} ORDER BY {key} LIMIT %s").format(
+                first=first, l=_row("l", table), f=_row("f", table), join=join, key=key
+            ),
+            [self._limit],
+        ).fetchall()
+        return count[0], [_difference(model, table, row) for row in rows]
+
+    def _count(self, model: Model, table: Table) -> int:
+        name = self._fresh[model.name].name(table.name)
+        row = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
+        return row[0] if row else 0
+
+    def _position(self, model: Model) -> int:
+        row = self._connection.execute(
+            "SELECT max(position), min(epoch::text) FROM read_meta.checkpoints"
+            " WHERE model = %s AND generation = %s AND log = %s AND position > 0",
+            [model.name, self._generations[model.name].generation, self._log.name],
+        ).fetchone()
+        if row is None or row[0] is None:
+            return 0
+        position, epoch, head = row[0], row[1], self._log.head()
+        if epoch != str(self._log.epoch()) or position > head:
+            raise EpochMismatch(
+                f"read model {model.name!r} stands at position {position} of epoch {epoch}, the log {self._log.name!r} at"
+                f" {head} of epoch {self._log.epoch()}: expected the same epoch and a log at least as long"
+                f" (run `ticketcore rebuild {model.name}`)"
+            )
+        return int(position)
+
+    def _dead_letters(self, model: Model) -> frozenset[int]:
+        rows = self._connection.execute(
+            "SELECT position FROM read_meta.dead_letters WHERE model = %s AND generation = %s AND log = %s",
+            [model.name, self._generations[model.name].generation, self._log.name],
+        )
+        return frozenset(position for (position,) in rows)
+
+
+def _row(alias: str, table: Table) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(alias, column) for column in table.columns)
+
+
+def _difference(model: Model, table: Table, row: Sequence[Any]) -> Difference:
+    width = len(table.columns)
+    missing, extra, live_row, fresh_row = row[0], row[1], row[2 : 2 + width], row[2 + width :]
+    key = tuple((fresh_row if missing else live_row)[: table.key])
+    if missing or extra:
+        return Difference(model.name, table.name, key, "missing" if missing else "extra", {})
+    columns = {
+        column: (got, expected)
+        for column, got, expected in zip(table.columns, live_row, fresh_row, strict=True)
+        if got != expected
+    }
+    return Difference(model.name, table.name, key, "different", columns)
