@@ -1,0 +1,133 @@
+"""Realistic synthetic content for the example that is stored with each new version of an event."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from ticketcore.domain.base import Event, Meta, Source
+from ticketcore.domain.types import Actor, Assurance, Role
+from ticketcore.ids import Kind, Number, aggregate_id
+from workers.schemas.catalogue import SchemaError
+
+__all__ = ["sample"]
+
+
+def _id(kind: Kind, counter: int) -> UUID:
+    return aggregate_id(Number(kind, 2026, counter), "main")
+
+
+_TICKET, _OTHER = _id(Kind.TICKET, 42), _id(Kind.TICKET, 57)
+_CUSTOMER, _TWIN = _id(Kind.CUSTOMER, 7), _id(Kind.CUSTOMER, 19)
+_BLOBS = (
+    {"digest": hashlib.sha256(b"scan of the delivery note, sealed").hexdigest(), "size": 48_213},
+    {"digest": hashlib.sha256(b"whole text of the letter, sealed").hexdigest(), "size": 131_072},
+)
+_VALUES: dict[str, Any] = {
+    "agent_id": "ana",
+    "assurance": "signed_link",
+    "author_id": _CUSTOMER,
+    "blobs": _BLOBS,
+    "body_blob": 1,
+    "breached_at": datetime(2026, 3, 5, 16, 0, tzinfo=UTC),
+    "by_hand": True,
+    "category": "delivery",
+    "changes": {"assignment_group": "Group 70", "closed_code": None},
+    "channel": "mail",
+    "comment": 3,
+    "comments": (3, 5),
+    "customer_id": _TWIN,
+    "direction": "outbound",
+    "due_at": datetime(2026, 3, 5, 16, 0, tzinfo=UTC),
+    "external": "INC0000045",
+    "follow_up_of": _OTHER,
+    "fulfilled_at": datetime(2026, 3, 4, 11, 42, 7, 250_000, tzinfo=UTC),
+    "identity": 2,
+    "impact": "high",
+    "inverse": True,
+    "kind": "caused_by",
+    "language": "de-AT",
+    "new_id": _OTHER,
+    "organisation_id": "northwind-logistics",
+    "other_id": _OTHER,
+    "policy": "standard-support 3",
+    "priority": "high",
+    "reason": "waiting for the carrier's answer",
+    "requester_id": _CUSTOMER,
+    "resolution": "replacement sent",
+    "score": 4,
+    "seconds": 1_260,
+    "source_id": _OTHER,
+    "split_from": _OTHER,
+    "status": "on_hold",
+    "subcategory": "damaged parcel",
+    "tags": ("fragile", "priority customer"),
+    "target": "first_reply",
+    "target_id": _OTHER,
+    "team_id": "logistics",
+    "urgency": "medium",
+    "version": 3,
+}
+_SPECIAL: dict[tuple[str, str], Any] = {
+    ("customer.identified", "kind"): "mail",
+    ("customer.forgotten", "reason"): "request under article 17 of 2026-03-03",
+    ("customer.merged", "target_id"): _TWIN,
+    ("customer.unmerged", "target_id"): _TWIN,
+    ("customer.absorbed", "source_id"): _TWIN,
+    ("customer.released", "source_id"): _TWIN,
+    ("customer.registered", "external"): "CRM-118842",
+    ("ticket.redacted", "reason"): "card number in the text",
+    ("ticket.reopened", "reason"): "the replacement arrived damaged too",
+}
+
+
+def sample(event: type[Event]) -> Event:
+    """Return an event with every stored field filled, none with its default; the same each time.
+
+    ``sealed`` has the length and form of ciphertext, but opens with no key.
+
+    Raises:
+        SchemaError: there is no content for a field yet.
+    """
+    topic = event.TOPIC
+    fields: dict[str, Any] = {}
+    for name in event.model_fields:
+        if name in Event.model_fields or name in event.PERSONAL:
+            continue
+        value = _SPECIAL.get((topic, name), _VALUES.get(name))
+        if value is None:
+            raise SchemaError(
+                f"no example content for field {name!r} of event {topic!r} (write one into workers/schemas/samples.py)"
+            )
+        fields[name] = value
+    return event.model_validate(
+        {
+            "originator_id": _TICKET if topic.startswith("ticket.") else _CUSTOMER,
+            "originator_version": 4,
+            "meta": _meta(),
+            "sealed": _sealed(topic) if event.PERSONAL else None,
+            **fields,
+        }
+    )
+
+
+def _meta() -> Meta:
+    return Meta(
+        occurred_at=datetime(2026, 3, 4, 9, 30, 15, 120_000, tzinfo=UTC),
+        occurred_raw=datetime(2026, 3, 4, 9, 29, 58, tzinfo=UTC),
+        claimed_at=datetime(2026, 3, 4, 9, 28, 1, tzinfo=UTC),
+        actor=Actor(role=Role.POLICY, id="routing", assurance=Assurance.LOGGED_IN, version="12"),
+        command_id=UUID("5f0c1c9a-7d0b-4c3e-9a55-0f6a2a4b7c11"),
+        correlation_id=UUID("0d9b7e52-93c4-4f8a-8a61-6c1f3f0f2b22"),
+        causation_id=UUID("c2a7f8de-41b6-4b0c-b1ce-29a5d5f7e733"),
+        irregular=True,
+        source=Source(line=1_024, state="Awaiting Vendor", stated={"reopens": "1", "closed_at": "2026-03-09T10:00"}),
+    )
+
+
+def _sealed(topic: str) -> str:
+    stream = b"".join(hashlib.sha256(f"{topic} {block}".encode()).digest() for block in range(4))
+    return base64.b64encode(stream).decode()
