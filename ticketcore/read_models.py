@@ -67,6 +67,9 @@ class ReadModels(Protocol):
     def catch_up(self) -> int:
         """Project what the log has (where no worker does it) and return the position reached."""
 
+    def position(self) -> int:
+        """Return the position that every read model has reached, without moving them."""
+
     def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
         """Return once every read model holds *version* of the ticket.
 

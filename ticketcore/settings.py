@@ -27,6 +27,8 @@ class Settings(BaseSettings):
         keys: the same content in a variable; goes before the file.
         pool_size: connections per process to the log, 1 to 100.
         cache_size: how many aggregates' states are kept hot per process; 0 for none.
+        inline: whether queries project what is new by themselves; by default with the embedded server, where no
+            worker needs to run.
         wait_timeout: seconds that a query waits for a read model to reach the asked position.
     """
 
@@ -41,4 +43,10 @@ class Settings(BaseSettings):
     keys: SecretStr | None = None
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     cache_size: Annotated[int, Field(ge=0)] = 10_000
+    inline: bool | None = None
     wait_timeout: Annotated[float, Field(gt=0)] = 10.0
+
+    @property
+    def projects_inline(self) -> bool:
+        """Whether queries project what is new by themselves."""
+        return self.dsn is None if self.inline is None else self.inline

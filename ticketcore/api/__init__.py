@@ -1,0 +1,1 @@
+"""The methods of :class:`ticketcore.TicketCore`: commands to tickets, commands to customers, queries."""

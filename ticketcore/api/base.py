@@ -1,0 +1,67 @@
+"""What commands and queries share: names become ids, values become commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from ticketcore.domain.commands import Command, build
+from ticketcore.errors import BadNumber, NotFound
+from ticketcore.ids import Kind, aggregate_id, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ticketcore.domain.types import Actor
+    from ticketcore.execute import Executor, Options, Recorded
+    from ticketcore.sealing.sealer import Sealer
+    from ticketcore.store.port import EventLog
+
+__all__ = ["Api", "Name"]
+
+C = TypeVar("C", bound=Command)
+Name = str | UUID
+"""A ticket or customer by number (``T-2026-000042-6``) or by id."""
+
+
+class Api:
+    """What the parts of the interface stand on."""
+
+    _log: EventLog
+    _executor: Executor
+    _sealer: Sealer
+
+    def _id(self, name: Name, kind: Kind) -> UUID:
+        if isinstance(name, UUID):
+            return name
+        return aggregate_id(parse_number(name, kind), self._log.name)
+
+    def _ticket(self, name: Name) -> UUID:
+        return self._id(name, Kind.TICKET)
+
+    def _customer(self, name: Name | None) -> UUID | None:
+        return None if name is None else self._id(name, Kind.CUSTOMER)
+
+    def _find_ticket(self, name: Name) -> UUID:
+        """Return a ticket's id by number, by id, or by its number in the system it was imported from.
+
+        Raises:
+            BadNumber: it looks like one of our numbers, and is none.
+            NotFound: it is nobody's outside number.
+        """
+        try:
+            return self._ticket(name)
+        except BadNumber:
+            text = str(name).strip()
+            if text[:2].upper() == "T-":
+                raise
+            claim = self._log.owner("external", self._sealer.identity_digest("external", text))
+            if claim is None:
+                remedy = "give its number, or its number in the imported system"
+                raise NotFound("ticket", text, remedy) from None
+            return claim.owner
+
+    def _do(
+        self, cls: type[C], by: Actor, options: Options, *, also_forget: Sequence[UUID] = (), **values: Any
+    ) -> Recorded:
+        return self._executor.execute(build(cls, **values), by, options, also_forget=also_forget)

@@ -1,0 +1,97 @@
+"""Commands to customers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from ticketcore.api.base import Api, Name
+from ticketcore.domain import customer_commands as cmd
+from ticketcore.domain.types import Actor, Assurance, IdentityKind
+from ticketcore.execute import Options, Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+__all__ = ["CustomerCommands"]
+
+
+class CustomerCommands(Api):
+    """One method per command to a customer."""
+
+    def _persons_of(self, customer: UUID) -> Sequence[UUID]:
+        raise NotImplementedError
+
+    def register_customer(
+        self,
+        *,
+        by: Actor,
+        name: str | None = None,
+        language: str | None = None,
+        organisation_id: str | None = None,
+        external: str | None = None,
+        identities: Sequence[cmd.Identity] = (),
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Make a person known, with any identities at once.
+
+        Raises:
+            ClaimTaken: an identity or the outside number belongs to another customer.
+        """
+        return self._do(
+            cmd.RegisterCustomer, by, options, name=name, language=language, organisation_id=organisation_id,
+            external=external, identities=tuple(identities),
+        )  # fmt: skip
+
+    def identify(
+        self,
+        customer: Name,
+        *,
+        by: Actor,
+        kind: IdentityKind | str,
+        value: str,
+        assurance: Assurance | str = Assurance.UNVERIFIED,
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Record that the customer is reached or recognised by *value*; all but IP addresses belong to one customer.
+
+        Raises:
+            ClaimTaken: it belongs to another customer: merge the two, or remove it there.
+        """
+        id_ = self._customer(customer)
+        return self._do(cmd.Identify, by, options, customer_id=id_, kind=kind, value=value, assurance=assurance)
+
+    def remove_identity(self, customer: Name, *, by: Actor, identity: int, **options: Unpack[Options]) -> Recorded:
+        """Take away the identity that the event of version *identity* gave."""
+        return self._do(cmd.RemoveIdentity, by, options, customer_id=self._customer(customer), identity=identity)
+
+    def move_to_organisation(
+        self, customer: Name, *, by: Actor, organisation_id: str | None, **options: Unpack[Options]
+    ) -> Recorded:
+        """Let the customer belong to another organisation, or to none."""
+        id_ = self._customer(customer)
+        return self._do(cmd.MoveToOrganisation, by, options, customer_id=id_, organisation_id=organisation_id)
+
+    def merge_customers(self, customer: Name, *, by: Actor, into: Name, **options: Unpack[Options]) -> Recorded:
+        """Say that both records are one person; *into* stands for both."""
+        id_, target = self._customer(customer), self._customer(into)
+        return self._do(cmd.MergeCustomers, by, options, customer_id=id_, target_id=target)
+
+    def unmerge_customers(self, customer: Name, *, by: Actor, **options: Unpack[Options]) -> Recorded:
+        """Undo the merge that *customer* ended in."""
+        return self._do(cmd.UnmergeCustomers, by, options, customer_id=self._customer(customer))
+
+    def forget(self, customer: Name, *, by: Actor, reason: str, **options: Unpack[Options]) -> Recorded:
+        """Destroy the person's keys, of merged records and of their tickets' own keys too. There is no way back.
+
+        Text sealed for other persons (an answer in another customer's ticket) stays. *reason* is recorded in clear.
+        """
+        id_ = self._id_of_customer(customer)
+        return self._do(
+            cmd.Forget, by, options, also_forget=self._persons_of(id_), customer_id=id_, reason=reason
+        )
+
+    def _id_of_customer(self, customer: Name) -> UUID:
+        id_ = self._customer(customer)
+        assert id_ is not None  # noqa: S101 -- a name was given
+        return id_

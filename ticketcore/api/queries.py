@@ -1,0 +1,242 @@
+"""Queries: a ticket at any instant, its history, the log, queues and customers' correspondence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ticketcore.api.base import Api, Name
+from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.commands import normalise
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.types import Actor, IdentityKind, Role
+from ticketcore.errors import InvalidCommand, NotFound
+from ticketcore.ids import Kind, kind_of, number_of
+from ticketcore.permissions import Action, Facts, check
+from ticketcore.replay import Clock, HistoryEntry, RecordedEvent, TicketView, entry, ticket_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from ticketcore.domain.base import Event
+    from ticketcore.execute import Recorded, State
+    from ticketcore.read_models import QueueEntry, ReadModels
+    from ticketcore.settings import Settings
+    from ticketcore.store.codec import Codec
+    from ticketcore.store.port import Record
+
+__all__ = ["CustomerMessage", "LogEntry", "Queries"]
+
+PAGE = 1_000
+
+
+class LogEntry(HistoryEntry):
+    """One event of the log, with the number of the ticket or customer that it belongs to."""
+
+    number: str
+
+
+class CustomerMessage(NamedTuple):
+    """One message or contact of a customer, opened.
+
+    Attributes:
+        subject: of the ticket, on the message that opened it.
+        body: ``None`` where there was none or its key is gone; its beginning where the whole is in a blob.
+    """
+
+    number: str
+    version: int
+    occurred_at: datetime
+    kind: str
+    direction: str
+    channel: str
+    actor: str
+    subject: str | None
+    body: str | None
+
+
+class Queries(Api):
+    """One method per query; each asks the permission of *by* first."""
+
+    _codec: Codec
+    _read: ReadModels
+    _settings: Settings
+
+    def show_ticket(
+        self, ticket: Name, *, by: Actor, at: datetime | None = None, clock: Clock | str = Clock.RECORD
+    ) -> TicketView:
+        """Return the whole ticket, text included, as it is or as it was at *at* (aware), by either time.
+
+        It is read from the log, so it is never stale. Whole texts are fetched from blobs.
+
+        Raises:
+            NotFound: no such ticket, or it was not there yet.
+        """
+        if at is not None and at.utcoffset() is None:
+            raise InvalidCommand("show a ticket", "at", at.isoformat(), "a time with its zone", "append Z or +02:00")
+        id_ = self._find_ticket(ticket)
+        recorded = self._recorded(id_, by, Action.SHOW_TICKET)
+        view = ticket_at(self._with_whole_texts(recorded), at, Clock(clock))
+        if view is None:
+            raise NotFound("ticket", f"{number_of(id_)} at {at}", "it was opened later: ask for a later instant")
+        if by.role is Role.CUSTOMER:
+            seen = tuple(m for m in view.messages if m.direction != "internal")
+            view = view.model_copy(update={"messages": seen})
+        return view
+
+    def ticket_history(self, ticket: Name, *, by: Actor) -> Sequence[HistoryEntry]:
+        """Return every event of the ticket in order."""
+        id_ = self._find_ticket(ticket)
+        return [entry(recorded) for recorded in self._recorded(id_, by, Action.TICKET_HISTORY)]
+
+    def read_events(self, *, by: Actor, after: int = 0, limit: int | None = None) -> Iterator[LogEntry]:
+        """Yield the log's events with positions above *after*, in order, at most *limit*; personal content opened."""
+        check(by, Action.READ_EVENTS, Facts("the log"))
+        return self._events(after, limit)
+
+    def queue(
+        self,
+        *,
+        by: Actor,
+        team_id: str | None = None,
+        agent_id: str | None = None,
+        limit: int = 100,
+        seen: Recorded | None = None,
+    ) -> Sequence[QueueEntry]:
+        """Return what waits, next to take first. *seen*: a command's result that must show.
+
+        Raises:
+            WaitTimeout: the read models did not get as far as *seen* within ``Settings.wait_timeout``.
+        """
+        check(by, Action.QUEUE, Facts("the queue"))
+        self._wait(seen)
+        return self._read.queue(team_id=team_id, agent_id=agent_id, limit=limit)
+
+    def customer_history(
+        self,
+        customer: Name,
+        *,
+        by: Actor,
+        limit: int = 1_000,
+        before: datetime | None = None,
+        seen: Recorded | None = None,
+    ) -> Sequence[CustomerMessage]:
+        """Return a customer's correspondence over all channels and merged identities, newest first, opened.
+
+        Customers do not see internal notes. *seen*: a command's result that must show.
+        """
+        id_ = self._id(customer, Kind.CUSTOMER)
+        if self._executor.load((id_,))[id_] is None:
+            raise NotFound("customer", number_of(id_))
+        check(by, Action.CUSTOMER_HISTORY, Facts(f"customer {number_of(id_)}", own=id_ in self._executor.identities(by)))
+        self._wait(seen)
+        rows = [
+            row
+            for row in self._read.history(id_, limit=limit, before=before)
+            if by.role is not Role.CUSTOMER or row.direction != "internal"
+        ]
+        opened = self._sealer.open_fields([(row.ticket_id, row.version, f"ticket.{row.kind}", row.sealed) for row in rows])
+        return [
+            CustomerMessage(
+                row.number, row.version, row.occurred_at, row.kind, row.direction, row.channel, row.actor,
+                fields.get("subject"), fields.get("body"),
+            )
+            for row, fields in zip(rows, opened, strict=True)
+        ]  # fmt: skip
+
+    def find_customer(self, kind: IdentityKind | str, value: str, *, by: Actor) -> str | None:
+        """Return the number of the customer whose identity this is, ``None`` where it is nobody's."""
+        check(by, Action.FIND_CUSTOMER, Facts("customers"))
+        try:
+            known = IdentityKind(kind)
+            text = normalise(known, value)
+        except ValueError as error:
+            raise InvalidCommand("find a customer", "value", value, str(error), "correct it") from None
+        name = f"identity:{known.value}"
+        claim = self._log.owner(name, self._sealer.identity_digest(name, text))
+        return None if claim is None else number_of(claim.owner)
+
+    def attachment(self, ticket: Name, *, by: Actor, message: int, index: int) -> bytes:
+        """Return the content of a message's attachment; *index* from 0, as in :class:`~ticketcore.replay.Message`.
+
+        Raises:
+            NotFound: there is none, or its key is gone.
+        """
+        id_ = self._find_ticket(ticket)
+        for recorded in self._recorded(id_, by, Action.SHOW_TICKET):
+            event = recorded.event
+            if event.originator_version != message or not isinstance(event, ev.Opened | ev.Commented):
+                continue
+            files = event.attachments or ()
+            if 0 <= index < len(files):
+                content = self._blob(event, files[index].blob)
+                if content is not None:
+                    return content
+        raise NotFound("attachment", f"{index} of message {message} of {number_of(id_)}", "see `ticket show`")
+
+    def catch_up(self) -> int:
+        """Bring the read models up to the log's end, where no worker does it, and return the position reached."""
+        return self._read.catch_up()
+
+    def read_position(self) -> int:
+        """Return the position that every read model has reached, without moving them."""
+        return self._read.position()
+
+    def _wait(self, seen: Recorded | None) -> None:
+        if self._settings.projects_inline:
+            self._read.catch_up()
+        if seen is not None:
+            self._read.wait_for(seen.id, seen.version, self._settings.wait_timeout)
+
+    def _events(self, after: int, limit: int | None) -> Iterator[LogEntry]:
+        while limit is None or limit > 0:
+            records = self._log.read(after, PAGE if limit is None else min(PAGE, limit))
+            if not records:
+                return
+            for recorded in self._open(records):
+                plain = entry(recorded)
+                id_ = recorded.event.originator_id
+                number = number_of(id_) if kind_of(id_) is not None else str(id_)
+                yield LogEntry(number=number, **{name: getattr(plain, name) for name in HistoryEntry.model_fields})
+            after = records[-1].position
+            limit = None if limit is None else limit - len(records)
+
+    def _recorded(self, id_: UUID, by: Actor, action: Action) -> list[RecordedEvent]:
+        records = self._log.load((id_,)).streams.get(id_, ())
+        events = [self._codec.decode(record) for record in records]
+        state: State | None = None
+        if events:
+            from ticketcore.execute import project
+
+            state = project(None, id_, events)
+        if not isinstance(state, Ticket):
+            raise NotFound("ticket", number_of(id_) if kind_of(id_) is not None else id_)
+        own = set(self._executor.identities(by))
+        facts = Facts(f"ticket {state.number}", own=state.requester_id in own or bool(own & state.participants))
+        check(by, action, facts)
+        return self._with(records, self._sealer.open_many(events))
+
+    def _open(self, records: Sequence[Record]) -> list[RecordedEvent]:
+        return self._with(records, self._sealer.open_many([self._codec.decode(record) for record in records]))
+
+    def _with(self, records: Sequence[Record], events: Sequence[Event]) -> list[RecordedEvent]:
+        return [
+            RecordedEvent(position=record.position, recorded_at=record.recorded_at, event=event)
+            for record, event in zip(records, events, strict=True)
+        ]
+
+    def _with_whole_texts(self, recorded: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+        return [r.model_copy(update={"event": self._whole(r.event)}) for r in recorded]
+
+    def _whole(self, event: Event) -> Event:
+        index: int | None = getattr(event, "body_blob", None)
+        content = None if index is None else self._blob(event, index)
+        if content is None:
+            return event
+        return event.model_copy(update={"body": content.decode(), "body_blob": None})
+
+    def _blob(self, event: Event, index: int) -> bytes | None:
+        blobs: tuple[ev.BlobRef, ...] = getattr(event, "blobs", ())
+        stored = self._log.get_blob(blobs[index].digest)
+        return None if stored is None else self._sealer.open_blobs(event, {index: stored}).get(index)

@@ -1,0 +1,154 @@
+"""The one object that a service embeds."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from uuid import UUID
+from weakref import WeakSet
+
+from ticketcore.api.customers import CustomerCommands
+from ticketcore.api.queries import Queries
+from ticketcore.api.tickets import TicketCommands
+from ticketcore.cache import StateCache
+from ticketcore.domain.customer import Customer
+from ticketcore.execute import Executor
+from ticketcore.numbers import NumberPool
+from ticketcore.sealing.keyring import Keyring
+from ticketcore.sealing.sealer import Sealer
+from ticketcore.settings import Settings
+from ticketcore.setup import create_keys, migrate_all, read_models_entry, resolve
+from ticketcore.store.codec import Codec
+from ticketcore.store.group import GroupCommit
+from ticketcore.store.keys_memory import MemoryKeyStore
+from ticketcore.store.keys_postgres import PostgresKeyStore
+from ticketcore.store.memory import MemoryLog
+from ticketcore.store.postgres import PostgresLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from ticketcore.read_models import ReadModels
+    from ticketcore.store.port import EventLog, KeyStore
+
+__all__ = ["TicketCore"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_OPEN: WeakSet[TicketCore] = WeakSet()
+
+
+class TicketCore(TicketCommands, CustomerCommands, Queries):
+    """Commands and queries of one log.
+
+    Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's
+    logging, signals and event loop alone, and starts no threads but those of :meth:`submit`.
+    """
+
+    def __init__(self, settings: Settings, log: EventLog, keys: KeyStore, sealer: Sealer, read: ReadModels) -> None:
+        """Wire a core from its parts; services use :meth:`open` or :meth:`in_memory`."""
+        self._settings, self._log, self._keys, self._sealer, self._read = settings, log, keys, sealer, read
+        self._codec = Codec()
+        self._cache = StateCache(settings.cache_size)
+        self._numbers = NumberPool(log)
+        apart = keys if isinstance(log, PostgresLog) and settings.keys_dsn != settings.dsn else None
+        group = GroupCommit(log)
+        self._executor = Executor(log, group, self._codec, sealer, self._cache, self._numbers, apart)
+        self._threads: ThreadPoolExecutor | None = None
+        _OPEN.add(self)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, migrate: bool = False, make_keys: bool = False) -> Self:
+        """Open the stores that *settings* name; by default those of the environment, else the embedded server.
+
+        Args:
+            migrate: bring the schemas up to date first (``ticketcore db migrate``).
+            make_keys: make a key file where there is none (``ticketcore keys init``).
+        Raises:
+            StoreUnavailable: a data base can't be reached, is too old, or was not migrated.
+            KeyMissing: there is no key-encryption key, or not the one that the stored keys need.
+            ConfigurationError: a setting can't be taken.
+        """
+        given = settings or Settings()
+        known = resolve(given).model_copy(update={"inline": given.projects_inline})
+        if migrate:
+            migrate_all(known)
+        if make_keys and known.keys is None and known.key_file is not None and not known.key_file.exists():
+            create_keys(known)
+        keyring = Keyring.load(known)
+        assert known.dsn and known.keys_dsn  # noqa: S101 -- resolve() names them
+        log = PostgresLog(known.dsn, name=known.log_name, pool_size=known.pool_size, keys_here=known.keys_dsn == known.dsn)
+        keys = PostgresKeyStore(known.keys_dsn)
+        read: ReadModels = read_models_entry("default")(known, log)
+        return cls(known, log, keys, Sealer(keyring, keys), read)
+
+    @classmethod
+    def in_memory(cls, *, log_name: str = "main") -> Self:
+        """Return a core without any server, for the tests of services; it keeps the same contract, and nothing lasts."""
+        settings = Settings(log_name=log_name, inline=True)
+        keys = MemoryKeyStore()
+        log = MemoryLog(log_name, keys)
+        read: ReadModels = read_models_entry("memory")(log)
+        return cls(settings, log, keys, Sealer(Keyring.ephemeral(), keys), read)
+
+    @property
+    def log(self) -> EventLog:
+        """The log itself, for workers and imports."""
+        return self._log
+
+    @property
+    def sealer(self) -> Sealer:
+        """What seals and opens personal content, for workers and imports."""
+        return self._sealer
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, every store named."""
+        return self._settings
+
+    def submit(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a method of this core in a thread of its own pool and return its future."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="ticketcore")
+        return self._threads.submit(method, *args, **kwargs)
+
+    def close(self) -> None:
+        """Finish what :meth:`submit` started and give back every connection. The embedded server keeps running."""
+        if self._threads is not None:
+            self._threads.shutdown()
+        self._read.close()
+        self._keys.close()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _persons_of(self, customer: UUID) -> Sequence[UUID]:
+        """Return the tickets of a customer and of all merged into it: their own keys go with the customer's."""
+        if self._settings.projects_inline:
+            self._read.catch_up()
+        state = self._executor.load((customer,))[customer]
+        records = (customer, *(state.absorbed if isinstance(state, Customer) else ()))
+        return [ticket for record in records for ticket in self._read.tickets_of(record)]
+
+    def _after_fork(self) -> None:
+        self._threads = None
+        self._cache.renew_lock()
+        self._numbers.after_fork()
+
+
+def _after_fork_in_child() -> None:
+    for core in _OPEN:
+        core._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,105 @@
+"""A command's text and files made ready for its event: who it is sealed for, and what goes to blobs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from ticketcore.domain.context import EXCERPT_BYTES, Content, excerpt
+from ticketcore.domain.customer_commands import CustomerCommand
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.ticket_events import Attachment, BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from uuid import UUID
+
+    from ticketcore.domain.base import Event
+    from ticketcore.domain.commands import Command
+    from ticketcore.domain.customer import Customer
+    from ticketcore.sealing.sealer import PendingKey, Sealer
+    from ticketcore.store.port import EventKey, EventLog
+
+__all__ = ["Prepared", "person_of", "prepare"]
+
+
+class Prepared(NamedTuple):
+    """Whom the command's events are sealed for, its content, and the key that its blobs were sealed with."""
+
+    person: UUID
+    content: Content | None = None
+    pending: PendingKey | None = None
+
+    def seal(self, event: Event, sealer: Sealer) -> tuple[Event, EventKey | None]:
+        """Return *event* sealed, with its key; an event without personal content as it is."""
+        if self.pending is not None and getattr(event, "blobs", ()):
+            return sealer.seal(event, self.person, self.pending)
+        return sealer.seal(event, self.person)
+
+
+def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None], ids: tuple[UUID, ...]) -> UUID:
+    """Return the person that the command's text is about: one command, one person.
+
+    The author of an inbound message where known, else the requester, else the ticket itself. A customer's own events
+    are the customer's.
+    """
+    if isinstance(command, CustomerCommand):
+        return command.customer_id
+    author: UUID | None = getattr(command, "author_id", None) or getattr(command, "requester_id", None)
+    if author is not None:
+        return author
+    for id_ in command.streams():
+        state = states.get(id_)
+        if isinstance(state, Ticket) and state.requester_id is not None:
+            return state.requester_id
+        break
+    return fallback(command, ids)
+
+
+def fallback(command: Command, ids: tuple[UUID, ...]) -> UUID:
+    """Return the aggregate itself: who text is sealed for while no living person is known."""
+    return ids[0] if ids else command.streams()[0]
+
+
+def prepare(
+    command: Command,
+    states: Mapping[UUID, Ticket | Customer | None],
+    ids: tuple[UUID, ...],
+    gone: Collection[UUID],
+    sealer: Sealer,
+    log: EventLog,
+) -> Prepared:
+    """Return the command's text and files as its event holds them; blobs are stored before the event is.
+
+    A text of more than :data:`EXCERPT_BYTES` and every attachment become blobs. Blobs of a command that is then
+    rejected stay behind, unreadable, and harm nobody.
+    """
+    person = person_of(command, states, ids)
+    if person in gone:
+        person = fallback(command, ids)
+    body: str | None = getattr(command, "body", None)
+    files = getattr(command, "attachments", ())
+    long = body is not None and len(body) * 4 > EXCERPT_BYTES and len(body.encode()) > EXCERPT_BYTES
+    if not files and not long:
+        return Prepared(person, Content(body) if body is not None else None)
+    owner = fallback(command, ids)
+    pending = sealer.new_event_key(person)
+    blobs: list[BlobRef] = []
+
+    def store(content: bytes) -> int:
+        digest = log.put_blob(pending.seal_blob(owner, len(blobs), content))
+        blobs.append(BlobRef(digest=digest, size=len(content)))
+        return len(blobs) - 1
+
+    body_blob = store(body.encode()) if long and body is not None else None
+    attachments = tuple(
+        Attachment(
+            name=file.name,
+            media_type=file.media_type,
+            sha256=hashlib.sha256(file.content).hexdigest(),
+            blob=store(file.content),
+        )
+        for file in files
+    )
+    shown = excerpt(body) if long and body is not None else body
+    return Prepared(person, Content(shown, body_blob, tuple(blobs), attachments or None), pending)

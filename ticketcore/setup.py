@@ -1,0 +1,132 @@
+"""What stands before the first command: where the stores are, their migrations, their keys."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql
+
+from ticketcore.embedded import EmbeddedPostgres
+from ticketcore.errors import ConfigurationError, KeyMissing, StoreUnavailable
+from ticketcore.sealing.keyring import Keyring
+from ticketcore.settings import Settings
+from ticketcore.store.keys_postgres import PostgresKeyStore
+from ticketcore.store.migrate import migrate, pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "create_keys", "grant", "key_status", "migrate_all", "pending_all", "read_models_entry", "renew_epoch", "resolve",
+    "retire_key", "rotate_keys",
+]  # fmt: skip
+
+SQL = Path(__file__).parent / "store" / "sql"
+
+
+def resolve(settings: Settings, *, start: bool = True) -> Settings:
+    """Return *settings* with every DSN and the key file named; the embedded server is started where it is meant.
+
+    Raises:
+        EmbeddedUnavailable: it can't start.
+    """
+    changes: dict[str, Any] = {}
+    dsn = settings.dsn
+    if dsn is None:
+        server = EmbeddedPostgres(settings.home)
+        dsn = server.start() if start else server.dsn()
+        if settings.key_file is None:
+            changes["key_file"] = settings.home / "keys.json"
+    changes |= {"dsn": dsn, "keys_dsn": settings.keys_dsn or dsn, "read_dsn": settings.read_dsn or dsn}
+    return settings.model_copy(update=changes)
+
+
+def migrate_all(settings: Settings) -> list[str]:
+    """Bring log, keys and read models up to date; return what was applied, ``component/number name``."""
+    done = [f"log/{name}" for name in migrate(_dsn(settings.dsn), "log", SQL / "log")]
+    done += [f"keys/{name}" for name in migrate(_dsn(settings.keys_dsn), "keys", SQL / "keys")]
+    done += [f"read/{name}" for name in read_models_entry("install")(settings)]
+    return done
+
+
+def pending_all(settings: Settings) -> list[str]:
+    """Return the migrations of log and keys that are missing."""
+    missing = [f"log/{name}" for name in pending(_dsn(settings.dsn), "log", SQL / "log")]
+    return missing + [f"keys/{name}" for name in pending(_dsn(settings.keys_dsn), "keys", SQL / "keys")]
+
+
+def read_models_entry(name: str) -> Callable[..., Any]:
+    """Return what the entry point *name* of the group ``ticketcore.read_models`` gives.
+
+    Raises:
+        ConfigurationError: no such entry point is installed.
+    """
+    found = entry_points(group="ticketcore.read_models", name=name)
+    for point in found:
+        loaded: Callable[..., Any] = point.load()
+        return loaded
+    raise ConfigurationError(
+        f"no entry point {name!r} in the group 'ticketcore.read_models' (install ticketcore with pip, not by its path)"
+    )
+
+
+def renew_epoch(settings: Settings) -> UUID:
+    """Give the log a new epoch and return it; for after a restore."""
+    epoch = uuid4()
+    with psycopg.connect(_dsn(settings.dsn)) as connection:
+        connection.execute("UPDATE log.meta SET epoch = %s", (epoch,))
+    return epoch
+
+
+def grant(settings: Settings, role: str) -> None:
+    """Let *role* append to and read the log and the keys, and read the read models; it can't change the log."""
+    name = sql.Identifier(role)
+    try:
+        with psycopg.connect(_dsn(settings.dsn)) as connection:
+            for statement in (
+                "GRANT USAGE ON SCHEMA log TO {}",
+                "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
+                "GRANT DELETE ON log.claims TO {}",
+                "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
+            ):
+                connection.execute(sql.SQL(statement).format(name))
+        with psycopg.connect(_dsn(settings.keys_dsn)) as connection:
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA keys TO {}").format(name))
+            connection.execute(
+                sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA keys TO {}").format(name)
+            )
+    except psycopg.errors.UndefinedObject as error:
+        raise StoreUnavailable(f"cannot grant to {role!r}: {error} (create the role first)") from error
+
+
+def create_keys(settings: Settings) -> Path:
+    """Make a key file with one active key-encryption key and return its path.
+
+    Raises:
+        KeyMissing: there is one already, or the settings name none.
+    """
+    path = settings.key_file or (settings.home / "keys.json" if settings.dsn is None else None)
+    if path is None:
+        raise KeyMissing("no key file is named: expected TICKETCORE_KEY_FILE (set it to where the file shall be)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Keyring.create(path)
+    return path
+
+
+def key_status(settings: Settings) -> tuple[dict[str, int], str]:
+    """Return how many keys are wrapped by which key-encryption key, and the active one's id."""
+    store = PostgresKeyStore(_dsn(settings.keys_dsn))
+    try:
+        return store.key_ids(), Keyring.load(settings).active
+    finally:
+        store.close()
+
+
+def _dsn(dsn: str | None) -> str:
+    if dsn is None:
+        raise ConfigurationError("no data base is named: expected TICKETCORE_DSN, or settings passed through resolve()")
+    return dsn

@@ -1,0 +1,171 @@
+"""Read models: ``status``, ``rebuild``, ``verify``, ``dead-letters`` and ``worker project``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from projections.base import MODELS
+from projections.dead_letters import dead_letters as list_dead_letters
+from projections.dead_letters import retry_dead_letters
+from projections.rebuild import rebuild as rebuild_model
+from projections.runner import Runner
+from projections.schema import model_named
+from projections.verify import verify as verify_models
+from ticketcore.domain.types import Role
+from ticketcore.ids import number_of
+from ticketcore.permissions import Action, Facts, check
+from ticketcore.store.codec import Codec
+from workers.cli.common import AsOption, JsonOption, actor, console, opened, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ticketcore.app import TicketCore
+
+dead_letters = typer.Typer(help="Events that could not be projected.", no_args_is_help=True)
+workers = typer.Typer(help="Programs that run until they are stopped.", no_args_is_help=True)
+QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+
+
+def status(json: JsonOption = False) -> None:
+    """Say how far the log and the read models are."""
+    with opened() as core:
+        head, epoch, reached = core.log.head(), core.log.epoch(), core.read_position()
+        parked = len(list_dead_letters(_read_dsn(core)))
+    found = {
+        "log": core.log.name, "epoch": str(epoch), "position": head, "read_models": reached, "behind": head - reached,
+        "dead_letters": parked,
+    }  # fmt: skip
+    if json:
+        print_json(found)
+    else:
+        table("Status", ("what", "value"), ((name, f"{v:,}" if isinstance(v, int) else v) for name, v in found.items()))
+
+
+def rebuild(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="queues, history, performance.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All read models.")] = False,
+    quiet: QUIET = False,
+    as_: AsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Build read models anew from the log beside the live ones and swap them in; queries go on meanwhile."""
+    check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
+    if not names and not everything:
+        raise typer.BadParameter("name a read model, or give --all")
+    models = MODELS if everything else [model_named(name) for name in names or ()]
+    done = []
+    with opened() as core:
+        for model in models:
+            with _bar(f"rebuild {model.name}", quiet=quiet or json) as progress:
+                done.append(rebuild_model(_read_dsn(core), core.log, Codec().decode, model, progress=progress))
+    if json:
+        print_json(done)
+    else:
+        for one in done:
+            console.print(f"{one.model}: generation {one.generation} is live, made from {one.position:,} events")
+
+
+def verify(
+    limit: Annotated[int, typer.Option(min=0, help="List at most so many differing rows of each table.")] = 20,
+    quiet: QUIET = False,
+    as_: AsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fold the log afresh and compare every row of every read model: exit 0 where all are equal, 1 where not."""
+    check(actor(as_, Role.AUDITOR), Action.VERIFY, Facts("the read models"))
+    with opened() as core:
+        if core.settings.projects_inline:
+            core.catch_up()
+        with _bar("verify", quiet=quiet or json) as progress:
+            found = verify_models(_read_dsn(core), core.log, Codec().decode, limit=limit, progress=progress)
+    if json:
+        print_json(found)
+    else:
+        table(
+            "Compared with a fresh fold of the log",
+            ("table", "rows"),
+            ((name, f"{count:,}") for name, count in found.rows.items()),
+        )
+        for d in found.differences:
+            columns = ", ".join(f"{name}: table {got!r}, log {wanted!r}" for name, (got, wanted) in d.columns.items())
+            console.print(f"{d.model}.{d.table} {d.key}: {d.problem} {columns}", markup=False)
+        parked = sum(found.parked.values())
+        console.print(
+            f"{found.different:,} rows differ" if found.different else "Every row is what the log says.",
+            f"({parked:,} events wait as dead letters)" if parked else "",
+        )
+    raise typer.Exit(1 if found.different else 0)
+
+
+@dead_letters.command("list")
+def list_(json: JsonOption = False) -> None:
+    """List the events that wait, with their cause."""
+    with opened() as core:
+        found = list_dead_letters(_read_dsn(core))
+    if json:
+        print_json(found)
+        return
+    table(
+        "Dead letters",
+        ("read model", "position", "ticket or customer", "#", "event", "cause"),
+        ((d.model, d.position, number_of(d.aggregate_id), d.version, d.topic, d.cause) for d in found),
+    )
+
+
+@dead_letters.command()
+def retry(as_: AsOption = None, json: JsonOption = False) -> None:
+    """Fold them again; what still can't be folded stays."""
+    check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
+    with opened() as core:
+        done = retry_dead_letters(_read_dsn(core), core.log, Codec().decode)
+    if json:
+        print_json(done)
+    else:
+        for name, count in done.items():
+            console.print(f"{name}: {count:,} events left the dead letters")
+
+
+@workers.command()
+def project() -> None:
+    """Keep the read models up to date from the log until SIGTERM or SIGINT; exits 0 after the batch in hand."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    structlog.configure(processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()])
+    with opened() as core:
+        log = structlog.get_logger("ticketcore.project")
+        log.info("started", log=core.log.name, models=[model.name for model in MODELS])
+        runner = Runner(_read_dsn(core), core.log, Codec().decode)
+        try:
+            runner.run(stop)
+        finally:
+            runner.close()
+        log.info("stopped")
+
+
+def _read_dsn(core: TicketCore) -> str:
+    dsn = core.settings.read_dsn
+    assert dsn is not None  # noqa: S101 -- an opened core has every store named
+    return dsn
+
+
+@contextmanager
+def _bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    if quiet:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+commands = [status, rebuild, verify]
