@@ -5,7 +5,7 @@ The order is a view's business (``queues.waiting``); the row holds what it needs
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +20,7 @@ __all__ = ["IN_QUEUE", "QUEUES", "QueueRow", "evolve", "order"]
 
 IN_QUEUE = ("new", "open", "pending", "on_hold")
 """Tickets in these statuses wait: the first two for us."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _RANKS = {"critical": 1, "high": 2, "normal": 3, "low": 4}
 
 
@@ -59,7 +60,7 @@ def order(row: QueueRow) -> tuple[Any, ...]:
     return (
         row.status not in ("new", "open"),
         row.due_at is None,
-        row.due_at or row.waiting_since,
+        row.due_at or _NEVER,
         _RANKS.get(row.priority or "", 5),
         row.waiting_since,
         row.number,

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import psycopg
 import structlog
@@ -61,7 +61,7 @@ def read_batch(log: EventLog, decode: Callable[[Record], Event], after: int, lim
 
 
 class Runner:
-    """Projects the log into PostgreSQL in the calling thread. Thread-safe; usable after fork.
+    """Projects the log into PostgreSQL in the calling thread. Thread-safe; usable after fork; a context manager.
 
     Args:
         dsn: of the read models.
@@ -111,6 +111,12 @@ class Runner:
             with self._mutex:
                 self._retrying(lambda: self._catch_up(None), None, stop)
             stop.wait(poll)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give back the connection."""

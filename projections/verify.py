@@ -153,9 +153,13 @@ class _Check:
         count = self._connection.execute(sql.SQL("SELECT count(*) {}").format(join)).fetchone()
         if count is None or not count[0]:
             return 0, []
+        order = sql.SQL(", ").join(
+            sql.SQL("coalesce({}, {})").format(sql.Identifier("l", column), sql.Identifier("f", column))
+            for column in table.columns[: table.key]
+        )
         rows = self._connection.execute(
-            sql.SQL("SELECT l.{first} IS NULL, f.{first} IS NULL, {l}, {f} {join} ORDER BY {key} LIMIT %s").format(
-                first=first, l=_row("l", table), f=_row("f", table), join=join, key=key
+            sql.SQL("SELECT l.{first} IS NULL, f.{first} IS NULL, {l}, {f} {join} ORDER BY {order} LIMIT %s").format(
+                first=first, l=_row("l", table), f=_row("f", table), join=join, order=order
             ),
             [self._limit],
         ).fetchall()

@@ -156,20 +156,20 @@ _DIRECTIONS = tuple(Direction)
 _MAKERS: tuple[Callable[[int, datetime], tuple[Any, dict[str, Any]]], ...] = (
     lambda n, _: (ev.Commented, {"direction": _DIRECTIONS[n % 3], "channel": Channel.CHAT, "sealed": f"c2Vh{n}"}),
     lambda n, _: (ev.Assigned, {"team_id": _TEAMS[n % 3], "agent_id": _AGENTS[n // 3 % 3]}),
-    lambda n, _: (ev.Solved, {}),
-    lambda n, _: (ev.Closed, {}),
-    lambda n, _: (ev.Reopened, {}),
-    lambda n, _: (ev.Pended, {}),
-    lambda n, _: (ev.Held, {"reason": "vendor"}),
-    lambda n, _: (ev.Resumed, {}),
+    lambda *_: (ev.Solved, {}),
+    lambda *_: (ev.Closed, {}),
+    lambda *_: (ev.Reopened, {}),
+    lambda *_: (ev.Pended, {}),
+    lambda *_: (ev.Held, {"reason": "vendor"}),
+    lambda *_: (ev.Resumed, {}),
     lambda n, _: (ev.Merged, {"target_id": ticket_id(n % 3 + 1)}),
-    lambda n, _: (ev.Unmerged, {"target_id": ticket_id(1)}),
+    lambda *_: (ev.Unmerged, {"target_id": ticket_id(1)}),
     lambda n, _: (ev.RequesterChanged, {"requester_id": customer_id(n % 3 + 1)}),
     lambda n, _: (ev.Prioritised, {"priority": tuple(Priority)[n % 4], "impact": tuple(Level)[n % 3]}),
     lambda n, _: (ev.Classified, {"category": f"k{n}", "tags": ("x",)}),
     lambda n, _: (ev.CommentCorrected, {"comment": n + 1, "sealed": "eA=="}),
     lambda n, _: (ev.Redacted, {"version": n % 4 + 1, "reason": "asked"}),
-    lambda n, _: (ev.Unassigned, {}),
+    lambda *_: (ev.Unassigned, {}),
     lambda n, at: (
         ev.SlaApplied,
         {"target": tuple(SlaTarget)[n % 3], "due_at": at + timedelta(hours=n), "policy": "p1"},
@@ -181,11 +181,11 @@ _MAKERS: tuple[Callable[[int, datetime], tuple[Any, dict[str, Any]]], ...] = (
     lambda n, _: (ev.Updated, {"status": tuple(Status)[n % 6], "changes": {"a": "b"}}),
 )
 _CUSTOMER_MAKERS: tuple[Callable[[int], tuple[Any, dict[str, Any]]], ...] = (
-    lambda n: (cv.Identified, {"kind": IdentityKind.MAIL, "assurance": Assurance.VERIFIED, "sealed": "eA=="}),
+    lambda _: (cv.Identified, {"kind": IdentityKind.MAIL, "assurance": Assurance.VERIFIED, "sealed": "eA=="}),
     lambda n: (cv.CustomerMerged, {"target_id": customer_id(n % 3 + 1)}),
     lambda n: (cv.CustomerUnmerged, {"target_id": customer_id(n % 3 + 1)}),
     lambda n: (cv.Moved, {"organisation_id": f"o{n}"}),
-    lambda n: (cv.CustomerForgotten, {"reason": "asked"}),
+    lambda _: (cv.CustomerForgotten, {"reason": "asked"}),
 )
 
 

@@ -61,9 +61,7 @@ def test_live_rebuilt_and_memory_tables_are_equal(database: str, history: list[E
     execute(database, "DROP SCHEMA IF EXISTS queues_prev, history_prev, performance_prev CASCADE")
     install(database)
     log = ListLog(history)
-    runner = Runner(database, log, log.decode, batch=batch)
-    runner.catch_up()
-    runner.close()
+    caught_up(database, log, batch)
     expected = tables_in_memory(log)
     assert tables_in(database) == expected
     for model in MODELS:
@@ -71,6 +69,11 @@ def test_live_rebuilt_and_memory_tables_are_equal(database: str, history: list[E
     assert tables_in(database) == expected
     assert tables_in(database, "_prev") == expected
     assert verify(database, log, log.decode).different == 0
+
+
+def caught_up(dsn: str, log: ListLog, batch: int = 5_000) -> int:
+    with Runner(dsn, log, log.decode, batch=batch) as runner:
+        return runner.catch_up()
 
 
 def _many(tickets: int) -> list[Event]:
@@ -84,7 +87,7 @@ def _many(tickets: int) -> list[Event]:
 def projected(database: str) -> tuple[str, ListLog]:
     install(database)
     log = ListLog(_many(300))
-    Runner(database, log, log.decode).catch_up()
+    caught_up(database, log)
     return database, log
 
 
@@ -119,7 +122,7 @@ def test_an_unknown_event_parks_its_ticket_and_is_folded_once_it_is_known(databa
     second.then(ev.Pended, second.events[0].meta.occurred_at)
     log = ListLog([*first.events, *second.events])
     log.unknown = {"ticket.held"}
-    assert Runner(database, log, log.decode, batch=2).catch_up() == 5
+    assert caught_up(database, log, 2) == 5
     causes = {(letter.position, letter.cause) for letter in dead_letters(database)}
     assert causes == {
         (
@@ -147,7 +150,7 @@ def test_what_the_data_base_refuses_is_parked_and_the_rest_of_the_batch_passes(d
     log = ListLog(_many(100))
     poison = log.events[40].model_copy(update={"external": "a\0b"})
     log.events[40] = poison
-    Runner(database, log, log.decode).catch_up()
+    caught_up(database, log)
     letters = dead_letters(database, models=[m for m in MODELS if m.name == "performance"])
     assert [letter.position for letter in letters] == [41, 141]
     assert "NUL" in letters[0].cause
@@ -177,13 +180,13 @@ def test_another_epoch_or_a_shorter_log_stops_the_runner_until_a_rebuild(project
     with pytest.raises(
         EpochMismatch, match=r"position 600 of log 'main', which ends at 400.*ticketcore rebuild queues"
     ):
-        Runner(dsn, shorter, shorter.decode).catch_up()
+        caught_up(dsn, shorter)
     shorter.current_epoch = UUID(int=8)
     with pytest.raises(EpochMismatch, match=r"expected epoch 00000000-0000-0000-0000-000000000008.*rebuild queues"):
-        Runner(dsn, shorter, shorter.decode).catch_up()
+        caught_up(dsn, shorter)
     for model in MODELS:
         rebuild(dsn, shorter, shorter.decode, model)
-    assert Runner(dsn, shorter, shorter.decode).catch_up() == 400
+    assert caught_up(dsn, shorter) == 400
     assert tables_in(dsn) == tables_in_memory(shorter)
 
 
@@ -192,9 +195,9 @@ def test_tables_of_another_version_ask_for_a_rebuild(projected: tuple[str, ListL
     dsn, log = projected
     execute(dsn, "UPDATE read_meta.models SET version = 0 WHERE model = 'queues'")
     with pytest.raises(StoreUnavailable, match=r"tables of version 0, expected 1 \(run `ticketcore rebuild queues`\)"):
-        Runner(dsn, log, log.decode).catch_up()
+        caught_up(dsn, log)
     rebuild(dsn, log, log.decode, MODELS[0])
-    assert Runner(dsn, log, log.decode).catch_up() == 600
+    assert caught_up(dsn, log) == 600
 
 
 @pytest.mark.servers
@@ -241,6 +244,7 @@ def test_a_rebuild_under_traffic_refuses_no_reader_and_shows_nothing_half_built(
     for thread in threads:
         thread.join()
     runner.catch_up()
+    runner.close()
     assert problems == []
     assert len(reads) > 10
     assert [r.generation for r in rebuilt] == [2, 3, 4]

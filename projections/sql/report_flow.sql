@@ -1,0 +1,12 @@
+-- Openings, solutions, closings and reopenings by the period in which they happened.
+SELECT
+    to_char(c.at AT TIME ZONE %(zone)s, %(format)s) AS key,
+    count(*) FILTER (WHERE c.first) AS opened,
+    count(*) FILTER (WHERE c.moved AND c.status = 'solved') AS solved,
+    count(*) FILTER (WHERE c.moved AND c.status = 'closed') AS closed,
+    count(*) FILTER (
+        WHERE c.moved AND c.status_before IN ('solved', 'closed') AND c.status IN ('new', 'open', 'pending', 'on_hold')
+    ) AS reopened
+FROM changes c
+GROUP BY 1
+ORDER BY 1
