@@ -119,7 +119,7 @@ class Executor:
         """
         context = _context(by, options, self._sealer)
         digest = self._digest(command, by)
-        ids = tuple(aggregate_id(self._numbers.take(kind), self._log.name) for kind in command.NEW)
+        ids = tuple(aggregate_id(self._numbers.take(kind), self._log.name) for kind in command.CREATES)
         streams = command.streams()
         fresh = False
         before: _View | None = None
