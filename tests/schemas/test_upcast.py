@@ -56,6 +56,8 @@ def test_a_new_version_is_added_beside_the_old_one(copy: Path, found: Callable[[
     assert schema["$id"] == "urn:ticketcore:event:ticket.rated:v2"
     assert schema["properties"]["class_version"]["const"] == 2
     assert "class_version" in schema["required"]
+    assert schema["$defs"]["Personal"]["required"] == ["class_version"]
+    assert "`class_version`" not in (copy / "docs/events.md").read_text("utf-8").partition("## Their fields")[2]
     assert "ticket.rated.v1" in (copy / "schemas/asyncapi.yaml").read_text("utf-8")
     assert found() == []
 

@@ -46,11 +46,10 @@ def event_schema(event: type[Event]) -> dict[str, Any]:
             continue
         target = personal if name in event.PERSONAL else stored
         target[name] = {**_without_null_default(shape), "description": meaning(event, name)}
-    if event.class_version > 1:
-        stored = {"class_version": _version_property(event.class_version), **stored}
-    required = [name for name in own["required"] if name in stored]
-    if event.class_version > 1:
-        required.insert(0, "class_version")
+    # What is sealed says its version too: it stays as it was written, and is upcast when it is opened.
+    version = {"class_version": _version_property(event.class_version)} if event.class_version > 1 else {}
+    stored = {**version, **stored}
+    required = [*version, *(name for name in own["required"] if name in stored and name not in version)]
     schema = {
         "$schema": DIALECT,
         "$id": urn(event.TOPIC, event.class_version),
@@ -67,7 +66,8 @@ def event_schema(event: type[Event]) -> dict[str, Any]:
             "title": "Personal",
             "description": "What sealed holds once it is opened with the event's key, as JSON in UTF-8.",
             "type": "object",
-            "properties": personal,
+            "properties": {**version, **personal},
+            "required": list(version),
             "additionalProperties": False,
         }
     schema["$defs"] = _reachable(schema, definitions)

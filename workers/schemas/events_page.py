@@ -30,11 +30,15 @@ and puts it aside as a dead letter, and the version tells it why. The schema and
 ever. To change an event:
 
 1. Raise `class_version` of the class by one and write `upcast_v1_v2` (or the next pair), which turns the stored form
-   of the version before into the new one. To change a type that all events share, do so in their base class.
+   of the version before into the new one, and `upcast_personal_v1_v2` where sealed fields change. Without such a
+   method the old form is taken as it is. To change a type that many events share (a new channel, a new role), raise
+   the version of each of them.
 2. Run `ticketcore schemas generate`. It adds the new version's schema and example and touches no older file.
 3. Upgrade every reader before the first writer; a reader that was forgotten parks what it can't read.
 
-`ticketcore schemas check` refuses everything else.
+`ticketcore schemas check` refuses everything else. It compares with the code, with the last commit and with the newest
+release (tag `v...`), or with the revisions named by `--against`. A version that no release has yet may still change:
+remove its schema and its example, generate them anew and commit.
 
 ## A ticket's states
 """
@@ -90,7 +94,8 @@ def _event(entry: Entry) -> Iterator[str]:
     yield f"### {entry.topic}"
     yield ""
     yield f"{entry.schema['description']} Version {entry.version}; schema `{schema_path(entry.topic, entry.version)}`."
-    own = {name: part for name, part in entry.schema["properties"].items() if name not in {"meta", "sealed"}}
+    hidden = {"meta", "sealed", "class_version"}
+    own = {name: part for name, part in entry.schema["properties"].items() if name not in hidden}
     personal = entry.schema["$defs"].get("Personal", {"properties": {}})["properties"]
     if own or personal:
         yield ""
@@ -116,6 +121,8 @@ def _fields(plain: dict[str, Any], required: Sequence[str], personal: dict[str, 
         needed = "yes" if name in required else f"else `{default}`" if default not in (None, []) else "no"
         yield f"| `{name}` | {_cell(type_of(part))} | {needed} | {_cell(part.get('description', ''))} |"
     for name, part in personal.items():
+        if name == "class_version":
+            continue
         yield f"| `{name}` (sealed) | {_cell(type_of(part))} | no | {_cell(part['description'])} |"
 
 
