@@ -119,7 +119,7 @@ class MergeCustomers(CustomerCommand):
 
 
 class UnmergeCustomers(CustomerCommand):
-    """Undo a merge: both records stand alone again."""
+    """Undo a merge: both records stand alone again. Undoing it twice is refused."""
 
     NAME: ClassVar[str] = "unmerge"
     ACTION: ClassVar[Action] = Action.UNMERGE_CUSTOMERS

@@ -312,7 +312,7 @@ class Merge(TicketCommand):
 
 
 class Unmerge(TicketCommand):
-    """Undo a merge: the ticket is what it was before, beside the one it had ended in."""
+    """Undo a merge: the ticket is what it was before, beside the one it had ended in. Undoing it twice is refused."""
 
     NAME: ClassVar[str] = "unmerge"
     ACTION: ClassVar[Action] = Action.UNMERGE
