@@ -1,6 +1,6 @@
 """What every read model is: tables whose rows belong to one aggregate each, and a pure fold that writes them.
 
-The main row of an aggregate is the fold's whole state: loading the states of a batch is one query. Child rows
+The main row of an aggregate holds the fold's whole state: loading the states of a batch is one query. Child rows
 (intervals, messages) are keyed by the aggregate and a number. What spans several aggregates is a view.
 """
 
@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from ticketcore.domain import ticket as domain
 from ticketcore.domain.base import Event
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Channel, Level, Priority, Status
 from ticketcore.ids import Kind
 
-__all__ = ["NOTHING", "Change", "Model", "Row", "Table", "TicketRow", "Write", "ticket_columns", "ticket_of"]
+__all__ = ["NOTHING", "Change", "Model", "Row", "State", "Table", "TicketRow", "Write", "ticket_columns", "ticket_of"]
 
 Row = Any
 """A NamedTuple whose fields are the table's columns, in order; the first one is the aggregate's id."""
@@ -48,8 +49,10 @@ class Write(NamedTuple):
     row: Row
 
 
-Change = tuple[Row | None, Sequence[Write]]
-"""The aggregate's main row after an event (``None``: it has none) and the child rows that the event writes."""
+State = Any
+"""What a fold carries from event to event of one aggregate; made from its main row, and back."""
+Change = tuple[State | None, Sequence[Write]]
+"""The aggregate's state after an event (``None``: it has no row) and the child rows that the event writes."""
 NOTHING: tuple[Write, ...] = ()
 
 
@@ -62,7 +65,9 @@ class Model(NamedTuple):
         sql: the files that make its tables and views, in order.
         mains: the main table by kind of aggregate; events of other kinds do not concern the model.
         children: the other tables.
-        evolve: ``(main row or None, event) -> Change``; pure.
+        evolve: ``(state or None, event) -> Change``; pure.
+        begin: main row -> state, once for each aggregate of a batch.
+        row: state -> main row; ``row(begin(x)) == x``.
     """
 
     name: str
@@ -70,7 +75,9 @@ class Model(NamedTuple):
     sql: tuple[str, ...]
     mains: Mapping[Kind, Table]
     children: tuple[Table, ...]
-    evolve: Callable[[Row | None, Event], Change]
+    evolve: Callable[[State | None, Event], Change]
+    begin: Callable[[Row], State]
+    row: Callable[[State], Row]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -144,6 +151,11 @@ def ticket_of(row: TicketRow) -> Ticket:
         merged_into=row.merged_into,
         before_merge=_STATUSES.get(row.status_before_merge),
     )
+
+
+def ticket_after(ticket: Ticket, event: Event) -> Ticket:
+    """Return the domain's state after *event*: status, team and the like follow the domain's rules and no others."""
+    return domain.evolve(ticket, event) or ticket
 
 
 def ticket_columns(ticket: Ticket) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from projections.base import Model, Row
+from projections.base import Model, Row, Write
 from ticketcore.ids import Kind
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Folded", "Item", "Parked", "cause_of", "concerned", "decoded", "fold"]
 
 _KINDS = frozenset(map(int, Kind))
+_KEY = 2
+"""Columns of every child table's key: the aggregate and a number."""
 
 
 class Item(NamedTuple):
@@ -88,40 +90,55 @@ def fold(
         states: the main rows of the batch's aggregates, where they have one.
         parked: aggregates that wait behind a dead letter -> version of the event they wait behind.
     """
-    rows = dict(states)
-    stuck = dict(parked)
-    kinds = {int(kind): table.name for kind, table in model.mains.items()}
-    keys = {table.name: table.key for table in model.children}
-    folded = Folded({name: {} for name in kinds.values()}, {table.name: {} for table in model.children}, [])
-    evolve = model.evolve
+    folded = Folded(
+        {table.name: {} for table in model.mains.values()}, {table.name: {} for table in model.children}, []
+    )
+    kinds = frozenset(map(int, model.mains))
+    groups: dict[int, list[Item]] = {}
     for item in items:
-        record = item.record
-        id_, version = record.originator_id, record.originator_version
-        table = kinds.get(item.kind)
-        if table is None and (item.error is None or item.kind in _KINDS):
-            continue  # what a newer version of the library records about a new kind of aggregate is parked, not dropped
-        if id_ in stuck:
-            cause = f"waits behind version {stuck[id_]}"
-            folded.parked.append(Parked(record.position, id_, version, record.topic, cause))
-            continue
-        row = rows.get(id_)
-        held = 0 if row is None else row.version
-        if version <= held:
-            continue
-        problem = item.error
-        if problem is None and version != held + 1:
-            problem = f"version {version} follows version {held} here, expected {held + 1} (rebuild {model.name!r})"
-        if problem is None and item.event is not None and table is not None:
-            try:
-                row, writes = evolve(row, item.event)
-            except Exception as error:  # noqa: BLE001 one ticket's poison must not stop the others
-                problem = cause_of(error)
-            else:
-                if row is not None:
-                    rows[id_] = folded.mains[table][id_] = row
-                for name, written in writes:
-                    folded.children[name][written[: keys[name]]] = written
-                continue
-        stuck[id_] = version
-        folded.parked.append(Parked(record.position, id_, version, record.topic, problem or "no event"))
+        if item.kind in kinds or (item.event is None and item.kind not in _KINDS):
+            groups.setdefault(item.record.originator_id.int, []).append(item)
+        # else: of no concern; but what a newer library records about a new kind of aggregate is parked, not dropped
+    for group in groups.values():
+        _fold_one(model, group, states, parked, folded)
+    folded.parked.sort()
     return folded
+
+
+def _fold_one(
+    model: Model, items: Sequence[Item], states: Mapping[UUID, Row], parked: Mapping[UUID, int], folded: Folded
+) -> None:
+    """Fold one aggregate's part of a batch."""
+    id_ = items[0].record.originator_id
+    row = states.get(id_)
+    held = 0 if row is None else row.version
+    state = None if row is None else model.begin(row)
+    stuck, touched = parked.get(id_), False
+    writes: list[Write] = []
+    evolve = model.evolve
+    for record, _, event, error in items:
+        version = record.originator_version
+        if stuck is not None:
+            problem = f"waits behind version {stuck}"
+        elif version <= held:
+            continue
+        elif event is None:
+            problem = error or "no event"
+        elif version != held + 1:
+            problem = f"version {version} follows version {held} here, expected {held + 1} (rebuild {model.name!r})"
+        else:
+            try:
+                state, written = evolve(state, event)
+            except Exception as failure:  # noqa: BLE001 one ticket's poison must not stop the others
+                problem = cause_of(failure)
+            else:
+                touched, held = True, version
+                writes += written
+                continue
+        stuck = stuck or version
+        folded.parked.append(Parked(record.position, id_, version, record.topic, problem))
+    if touched and state is not None:
+        table = next(table.name for kind, table in model.mains.items() if kind == items[0].kind)
+        folded.mains[table][id_] = model.row(state)
+        for table, written_row in writes:
+            folded.children[table][written_row[:_KEY]] = written_row

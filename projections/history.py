@@ -140,6 +140,10 @@ def _customer(row: CustomerRow | None, event: cv.CustomerEvent) -> CustomerRow |
     return row._replace(**changes)
 
 
+def _same(row: Row) -> Row:
+    return row
+
+
 HISTORY = Model(
     name="history",
     version=1,
@@ -147,4 +151,6 @@ HISTORY = Model(
     mains={Kind.TICKET: Table("tickets", TicketOwner, 1), Kind.CUSTOMER: Table("customers", CustomerRow, 1)},
     children=(Table("correspondence", Message, 2), Table("redactions", Redaction, 2)),
     evolve=evolve,
+    begin=_same,
+    row=_same,
 )

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.base import NOTHING, Change, Model, Row, Table, Write, ticket_columns, ticket_of
+from projections.base import NOTHING, Change, Model, Row, State, Table, Write, ticket_after, ticket_columns, ticket_of
 from ticketcore.domain import ticket as domain
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
+from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Direction, SlaTarget, Status
 from ticketcore.ids import Kind
 
@@ -80,6 +81,7 @@ class Facts(NamedTuple):
     sla_resolution: str | None = None
     sla_attained: int = 0
     sla_breached: int = 0
+    sla_breach_noticed_at: datetime | None = None
     score: int | None = None
     seconds_logged: int = 0
     irregular_events: int = 0
@@ -106,23 +108,43 @@ class Interval(NamedTuple):
     started_version: int
 
 
-def evolve(row: Row | None, event: Event) -> Change:
+class Course(NamedTuple):
+    """The fold's state: the domain's ticket, and the facts, whose columns of the ticket are filled in at the end."""
+
+    ticket: Ticket
+    facts: Facts
+
+
+def begin(row: Row) -> Course:
+    """Take up a row."""
+    return Course(ticket_of(row), row)
+
+
+def finish(state: Course) -> Facts:
+    """Return the row of a state."""
+    facts = state.facts
+    one_touch = facts.public_replies == 1 and not facts.reopens and facts.first_solved_at is not None
+    return facts._replace(one_touch=one_touch, **ticket_columns(state.ticket))
+
+
+def evolve(state: State | None, event: Event) -> Change:
     """Return the ticket's facts after *event* and the intervals that it begins or ends."""
-    if row is None:
+    if state is None:
         return _opened(event) if isinstance(event, ev.Opened) else (None, NOTHING)
-    facts: Facts = row
-    before = ticket_of(facts)
-    after = domain.evolve(before, event)
-    if after is None:
-        return facts, NOTHING
-    changes = ticket_columns(after)
+    before, facts = state
+    after = ticket_after(before, event)
+    changes: dict[str, Any] = {}
+    moved = after.source_state != before.source_state
     if after.status is not before.status:
-        _status_changed(facts, after.status, after.last_at, changes)
+        moved = True
+        _status_changed(facts, before.status, after.status, after.last_at, changes)
     if after.team_id != before.team_id:
+        moved = True
         changes["team_changes"] = facts.team_changes + 1
         if after.team_id and before.team_id:
             changes["team_reassignments"] = facts.team_reassignments + 1
     if after.agent_id != before.agent_id:
+        moved = True
         changes["agent_changes"] = facts.agent_changes + 1
         if after.agent_id and before.agent_id:
             changes["agent_reassignments"] = facts.agent_reassignments + 1
@@ -130,24 +152,13 @@ def evolve(row: Row | None, event: Event) -> Change:
     if change is not None:
         changes.update(change(facts, event))
     _from_meta(facts, event, changes)
-    writes = NOTHING
-    if (
-        after.status is not before.status
-        or after.team_id != before.team_id
-        or after.agent_id != before.agent_id
-        or after.source_state != before.source_state
-    ):
-        changes["interval_seq"] = facts.interval_seq + 1
-        changes["interval_started_at"] = after.last_at
-        changes["interval_started_version"] = after.version
-        facts_after = facts._replace(**changes)
-        writes = (_interval(facts, after.last_at), _interval(facts_after, None))
-    else:
-        facts_after = facts._replace(**changes)
-    one_touch = facts_after.public_replies == 1 and not facts_after.reopens and facts_after.first_solved_at is not None
-    if one_touch is not facts_after.one_touch:
-        facts_after = facts_after._replace(one_touch=one_touch)
-    return facts_after, writes
+    if not moved:
+        return Course(after, facts._replace(**changes) if changes else facts), NOTHING
+    changes["interval_seq"] = facts.interval_seq + 1
+    changes["interval_started_at"] = after.last_at
+    changes["interval_started_version"] = after.version
+    ended, facts = facts, facts._replace(**changes)
+    return Course(after, facts), (_interval(before, ended, after.last_at), _interval(after, facts, None))
 
 
 def _opened(event: ev.Opened) -> Change:
@@ -177,33 +188,31 @@ def _opened(event: ev.Opened) -> Change:
     )
     _from_meta(facts, event, changes)
     facts = facts._replace(**changes) if changes else facts
-    return facts, (_interval(facts, None),)
+    return Course(ticket, facts), (_interval(ticket, facts, None),)
 
 
-def _interval(facts: Facts, ended_at: datetime | None) -> Write:
-    return Write(
-        "intervals",
-        Interval(
-            facts.ticket_id,
-            facts.interval_seq,
-            facts.interval_started_at,
-            ended_at,
-            facts.status,
-            facts.source_state,
-            facts.team_id,
-            facts.agent_id,
-            facts.interval_started_version,
-        ),
+def _interval(ticket: Ticket, facts: Facts, ended_at: datetime | None) -> Write:
+    row = Interval(
+        ticket.id,
+        facts.interval_seq,
+        facts.interval_started_at,
+        ended_at,
+        ticket.status.value,
+        ticket.source_state,
+        ticket.team_id,
+        ticket.agent_id,
+        facts.interval_started_version,
     )
+    return Write("intervals", row)
 
 
-def _status_changed(facts: Facts, status: Status, now: datetime, changes: dict[str, Any]) -> None:
+def _status_changed(facts: Facts, before: Status, status: Status, now: datetime, changes: dict[str, Any]) -> None:
     seconds = (now - facts.status_since).total_seconds()
-    if facts.status in ("new", "open", "on_hold"):
+    if before in _REQUESTER_WAITS:
         changes["requester_wait_seconds"] = facts.requester_wait_seconds + seconds
-        if facts.status == "on_hold":
+        if before is Status.ON_HOLD:
             changes["on_hold_seconds"] = facts.on_hold_seconds + seconds
-    elif facts.status == "pending":
+    elif before is Status.PENDING:
         changes["agent_wait_seconds"] = facts.agent_wait_seconds + seconds
     changes["status_since"] = now
     if status is Status.SOLVED:
@@ -241,6 +250,7 @@ _STATED: dict[str, Callable[[str], datetime | int | None]] = {
     "reopens": _count,
     "reassignments": _count,
 }
+_REQUESTER_WAITS = (Status.NEW, Status.OPEN, Status.ON_HOLD)
 _SLA = {
     SlaTarget.FIRST_REPLY: "sla_first_reply",
     SlaTarget.NEXT_REPLY: "sla_next_reply",
@@ -266,6 +276,8 @@ def _sla(facts: Facts, event: Any, value: str) -> Mapping[str, object]:
     changes: dict[str, object] = {} if getattr(facts, column) == "breached" else {column: value}
     if value != "active":
         changes[f"sla_{value}"] = getattr(facts, f"sla_{value}") + 1
+    if value == "breached":
+        changes["sla_breach_noticed_at"] = facts.sla_breach_noticed_at or event.meta.occurred_at
     return changes
 
 
@@ -286,4 +298,6 @@ PERFORMANCE = Model(
     mains={Kind.TICKET: Table("tickets", Facts, 1)},
     children=(Table("intervals", Interval, 2),),
     evolve=evolve,
+    begin=begin,
+    row=finish,
 )

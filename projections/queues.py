@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.base import NOTHING, Change, Model, Row, Table, ticket_columns, ticket_of
+from projections.base import NOTHING, Change, Model, Row, State, Table, ticket_after, ticket_columns, ticket_of
 from ticketcore.domain import ticket as domain
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
-from ticketcore.domain.types import Direction, SlaTarget
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.types import Direction, SlaTarget, Status
 from ticketcore.ids import Kind
 
 __all__ = ["IN_QUEUE", "QUEUES", "QueueRow", "evolve", "order"]
@@ -67,30 +68,50 @@ def order(row: QueueRow) -> tuple[Any, ...]:
     )
 
 
-def evolve(row: Row | None, event: Event) -> Change:
+class Waiting(NamedTuple):
+    """The fold's state: the domain's ticket, and the row, whose columns of the ticket are filled in at the end."""
+
+    ticket: Ticket
+    entry: QueueRow
+
+
+def begin(row: Row) -> Waiting:
+    """Take up a row."""
+    return Waiting(ticket_of(row), row)
+
+
+def finish(state: Waiting) -> QueueRow:
+    """Return the row of a state."""
+    entry = state.entry
+    deadlines = [entry.first_reply_due_at, entry.next_reply_due_at, entry.resolution_due_at]
+    return entry._replace(
+        waiting_since=entry.unanswered_since or entry.status_since,
+        due_at=min((time for time in deadlines if time is not None), default=None),
+        **ticket_columns(state.ticket),
+    )
+
+
+def evolve(state: State | None, event: Event) -> Change:
     """Return the ticket's place in the queues after *event*."""
-    if row is None:
+    if state is None:
         return _opened(event) if isinstance(event, ev.Opened) else None, NOTHING
-    entry: QueueRow = row
-    after = domain.evolve(ticket_of(entry), event)
-    if after is None:
-        return entry, NOTHING
-    changes = ticket_columns(after)
-    now = after.last_at
-    if changes["status"] != entry.status:
-        changes["status_since"] = now
-        if changes["status"] == "solved":
+    before, entry = state
+    after = ticket_after(before, event)
+    changes: dict[str, Any] = {}
+    if after.status is not before.status:
+        changes["status_since"] = after.last_at
+        if after.status is Status.SOLVED:
             changes["resolution_due_at"] = None
     if isinstance(event, ev.Commented):
         if event.direction is Direction.INBOUND:
-            changes["unanswered_since"] = entry.unanswered_since or now
+            changes["unanswered_since"] = entry.unanswered_since or after.last_at
         elif event.direction is Direction.OUTBOUND and event.meta.actor.is_staff:
             changes |= {"unanswered_since": None, "first_reply_due_at": None, "next_reply_due_at": None}
     elif isinstance(event, ev.SlaApplied):
         changes[_DUE[event.target]] = event.due_at
     elif isinstance(event, ev.SlaFulfilled):
         changes[_DUE[event.target]] = None
-    return _settled(entry._replace(**changes)), NOTHING
+    return Waiting(after, entry._replace(**changes) if changes else entry), NOTHING
 
 
 _DUE = {
@@ -100,20 +121,11 @@ _DUE = {
 }
 
 
-def _settled(entry: QueueRow) -> QueueRow:
-    waiting_since = entry.unanswered_since or entry.status_since
-    deadlines = [entry.first_reply_due_at, entry.next_reply_due_at, entry.resolution_due_at]
-    due_at = min((time for time in deadlines if time is not None), default=None)
-    if waiting_since == entry.waiting_since and due_at == entry.due_at:
-        return entry
-    return entry._replace(waiting_since=waiting_since, due_at=due_at)
-
-
-def _opened(event: ev.Opened) -> QueueRow | None:
+def _opened(event: ev.Opened) -> Waiting | None:
     ticket = domain.evolve(None, event)
     if ticket is None:
         return None
-    return QueueRow(
+    entry = QueueRow(
         ticket_id=ticket.id,
         number=ticket.number,
         external=ticket.external,
@@ -124,6 +136,7 @@ def _opened(event: ev.Opened) -> QueueRow | None:
         waiting_since=ticket.opened_at,
         **ticket_columns(ticket),
     )
+    return Waiting(ticket, entry)
 
 
 QUEUES = Model(
@@ -133,4 +146,6 @@ QUEUES = Model(
     mains={Kind.TICKET: Table("tickets", QueueRow, 1)},
     children=(),
     evolve=evolve,
+    begin=begin,
+    row=finish,
 )
