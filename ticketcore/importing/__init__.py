@@ -1,0 +1,1 @@
+"""Importing other systems' logs by a mapping file, without code."""
