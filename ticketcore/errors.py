@@ -25,6 +25,7 @@ __all__ = [
     "KeyMissing",
     "NotAllowed",
     "NotFound",
+    "SealBroken",
     "StoreUnavailable",
     "TicketClosed",
     "TicketCoreError",
@@ -178,8 +179,8 @@ class Forgotten(TicketCoreError):
     code = "forgotten"
     exit_code = 5
 
-    def __init__(self, which: str) -> None:
-        self.which = which
+    def __init__(self, which: str, person_id: UUID | None = None) -> None:
+        self.which, self.person_id = which, person_id
         super().__init__(f"{which} was forgotten: expected a customer with a key (register the person anew)")
 
 
@@ -188,6 +189,13 @@ class KeyMissing(TicketCoreError):
 
     code = "key_missing"
     exit_code = 3
+
+
+class SealBroken(TicketCoreError):
+    """Sealed content or a wrapped key was changed, or moved to where it does not belong."""
+
+    code = "seal_broken"
+    exit_code = 8
 
 
 class ConfigurationError(TicketCoreError):

@@ -6,6 +6,7 @@ for its command, and fails for its own reason only, however many commands share 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -34,6 +35,7 @@ __all__ = [
     "Release",
     "Repeated",
     "Reused",
+    "Rewrap",
     "VersionConflict",
     "WrappedKey",
 ]
@@ -69,7 +71,7 @@ class Receipt(NamedTuple):
     digest: bytes
     originator_id: UUID
     position: int | None
-    count: int
+    count: int  # type: ignore[assignment]  # tuple's method of that name is of no use here
 
 
 class Claim(NamedTuple):
@@ -182,6 +184,9 @@ class Loaded(NamedTuple):
     receipt: Receipt | None
 
 
+Rewrap = Callable[["UUID | str", bytes], tuple[str, bytes]]
+
+
 class EventLog(Protocol):
     """The log with its receipts, claims, numbers and blobs. Thread-safe; usable after fork."""
 
@@ -251,10 +256,11 @@ class KeyStore(Protocol):
     def secret(self, name: str, create: bytes | None = None, key_id: str | None = None) -> bytes | None:
         """Return a wrapped secret by name; store *create* under it first where there is none."""
 
-    def rewrap(self, old_key_id: str, new_key_id: str, again: object, limit: int = 1_000) -> int:
-        """Replace up to *limit* wrapped person keys and secrets of one key-encryption key by ``again(wrapped)``.
+    def rewrap(self, old_key_id: str, again: Rewrap, limit: int = 1_000) -> int:
+        """Replace up to *limit* wrapped person keys and secrets of one key-encryption key, in one transaction.
 
-        Returns how many were replaced; 0 when none is left.
+        *again* takes the person's id, or the secret's name, and the wrapped key; it returns the new key-encryption
+        key's id and the key as wrapped by that. Returns how many were replaced; 0 when none is left.
         """
 
     def key_ids(self) -> dict[str, int]:
