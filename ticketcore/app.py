@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from base64 import b64encode
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from uuid import UUID
@@ -83,7 +85,7 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         log = PostgresLog(known.dsn, name=known.log_name, pool_size=known.pool_size, keys_here=known.keys_dsn == known.dsn)
         keys = PostgresKeyStore(known.keys_dsn)
         read: ReadModels = read_models_entry("default")(known, log)
-        return cls(known, log, keys, Sealer(keyring, keys), read)
+        return cls(known, log, keys, Sealer(keyring, keys, Codec()), read)
 
     @classmethod
     def in_memory(cls, *, log_name: str = "main") -> Self:
@@ -92,7 +94,7 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         keys = MemoryKeyStore()
         log = MemoryLog(log_name, keys)
         read: ReadModels = read_models_entry("memory")(log)
-        return cls(settings, log, keys, Sealer(Keyring.ephemeral(), keys), read)
+        return cls(settings, log, keys, Sealer(_throw_away_keys(), keys, Codec()), read)
 
     @property
     def log(self) -> EventLog:
@@ -144,6 +146,11 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         self._threads = None
         self._cache.renew_lock()
         self._numbers.after_fork()
+
+
+def _throw_away_keys() -> Keyring:
+    key = b64encode(os.urandom(32)).decode()
+    return Keyring.from_json(json.dumps({"active": "memory", "keys": {"memory": key}}))
 
 
 def _after_fork_in_child() -> None:

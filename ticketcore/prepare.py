@@ -32,9 +32,8 @@ class Prepared(NamedTuple):
 
     def seal(self, event: Event, sealer: Sealer) -> tuple[Event, EventKey | None]:
         """Return *event* sealed, with its key; an event without personal content as it is."""
-        if self.pending is not None and getattr(event, "blobs", ()):
-            return sealer.seal(event, self.person, self.pending)
-        return sealer.seal(event, self.person)
+        has_blobs = self.pending is not None and bool(getattr(event, "blobs", None))
+        return sealer.seal(event, self.pending if has_blobs and self.pending is not None else self.person)
 
 
 def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None], ids: tuple[UUID, ...]) -> UUID:
@@ -82,12 +81,11 @@ def prepare(
     long = body is not None and len(body) * 4 > EXCERPT_BYTES and len(body.encode()) > EXCERPT_BYTES
     if not files and not long:
         return Prepared(person, Content(body) if body is not None else None)
-    owner = fallback(command, ids)
     pending = sealer.new_event_key(person)
     blobs: list[BlobRef] = []
 
     def store(content: bytes) -> int:
-        digest = log.put_blob(pending.seal_blob(owner, len(blobs), content))
+        digest = log.put_blob(pending.seal_blob(len(blobs), content))
         blobs.append(BlobRef(digest=digest, size=len(content)))
         return len(blobs) - 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from psycopg import sql
 from ticketcore.embedded import EmbeddedPostgres
 from ticketcore.errors import ConfigurationError, KeyMissing, StoreUnavailable
 from ticketcore.sealing.keyring import Keyring
+from ticketcore.sealing.rotation import retire, rotate
 from ticketcore.settings import Settings
 from ticketcore.store.keys_postgres import PostgresKeyStore
 from ticketcore.store.migrate import migrate, pending
@@ -119,11 +121,24 @@ def create_keys(settings: Settings) -> Path:
 
 def key_status(settings: Settings) -> tuple[dict[str, int], str]:
     """Return how many keys are wrapped by which key-encryption key, and the active one's id."""
-    store = PostgresKeyStore(_dsn(settings.keys_dsn))
-    try:
+    with closing(_keys(settings)) as store:
         return store.key_ids(), Keyring.load(settings).active
-    finally:
-        store.close()
+
+
+def rotate_keys(settings: Settings, progress: Callable[[int], None] | None = None) -> tuple[str, int]:
+    """Add an active key-encryption key and wrap everything by it; return its id and how many keys were wrapped."""
+    with closing(_keys(settings)) as store:
+        return rotate(Keyring.load(settings), store, progress=progress)
+
+
+def retire_key(settings: Settings, key_id: str) -> None:
+    """Remove a key-encryption key that wraps nothing any more."""
+    with closing(_keys(settings)) as store:
+        retire(Keyring.load(settings), store, key_id)
+
+
+def _keys(settings: Settings) -> PostgresKeyStore:
+    return PostgresKeyStore(_dsn(settings.keys_dsn))
 
 
 def _dsn(dsn: str | None) -> str:

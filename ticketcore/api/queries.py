@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ticketcore.api.base import Api, Name
 from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.base import EVENT_CLASSES, Meta
 from ticketcore.domain.commands import normalise
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Actor, IdentityKind, Role
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ticketcore.domain.base import Event
     from ticketcore.execute import Recorded, State
-    from ticketcore.read_models import QueueEntry, ReadModels
+    from ticketcore.read_models import Correspondence, QueueEntry, ReadModels
     from ticketcore.settings import Settings
     from ticketcore.store.codec import Codec
     from ticketcore.store.port import Record
@@ -136,13 +137,13 @@ class Queries(Api):
             for row in self._read.history(id_, limit=limit, before=before)
             if by.role is not Role.CUSTOMER or row.direction != "internal"
         ]
-        opened = self._sealer.open_fields([(row.ticket_id, row.version, f"ticket.{row.kind}", row.sealed) for row in rows])
+        opened = self._sealer.open_many([_event_of(row) for row in rows])
         return [
             CustomerMessage(
                 row.number, row.version, row.occurred_at, row.kind, row.direction, row.channel, row.actor,
-                fields.get("subject"), fields.get("body"),
+                getattr(event, "subject", None), getattr(event, "body", None),
             )
-            for row, fields in zip(rows, opened, strict=True)
+            for row, event in zip(rows, opened, strict=True)
         ]  # fmt: skip
 
     def find_customer(self, kind: IdentityKind | str, value: str, *, by: Actor) -> str | None:
@@ -240,3 +241,15 @@ class Queries(Api):
         blobs: tuple[ev.BlobRef, ...] = getattr(event, "blobs", ())
         stored = self._log.get_blob(blobs[index].digest)
         return None if stored is None else self._sealer.open_blobs(event, {index: stored}).get(index)
+
+
+def _event_of(row: Correspondence) -> Event:
+    """Return the event whose sealed content a row of the read model holds, as far as opening it needs."""
+    meta = Meta(occurred_at=row.occurred_at, actor=Actor.system("history"), command_id=row.ticket_id)
+    return EVENT_CLASSES[f"ticket.{row.kind}"](
+        originator_id=row.ticket_id,
+        originator_version=row.version,
+        meta=meta,
+        sealed=row.sealed,
+        **{"direction": row.direction, "channel": row.channel},
+    )
