@@ -1,7 +1,6 @@
--- Every change of status, source state, team or agent of the tickets in `chosen`, with the value before it.
+-- Every change of status, source state, team or agent, with the value before it.
 SELECT
-    c.ticket_id, c.version, c.at, c.status, c.source_state, c.team_id, c.agent_id, c.first,
-    c.status_before, c.source_before, c.team_before, c.agent_before,
+    c.*,
     c.first OR c.status IS DISTINCT FROM c.status_before AS moved,
     NOT c.first AND c.team_id IS DISTINCT FROM c.team_before AS team_changed,
     NOT c.first AND c.agent_id IS DISTINCT FROM c.agent_before AS agent_changed,
@@ -12,6 +11,6 @@ FROM (
         i.seq = 1 AS first,
         lag(i.status) OVER w AS status_before, lag(i.source_state) OVER w AS source_before,
         lag(i.team_id) OVER w AS team_before, lag(i.agent_id) OVER w AS agent_before
-    FROM performance.intervals i JOIN chosen USING (ticket_id)
+    FROM performance.intervals i
     WINDOW w AS (PARTITION BY i.ticket_id ORDER BY i.seq)
 ) c
