@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from ticketcore.domain import ticket as domain
 from ticketcore.domain.base import Event
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Channel, Level, Priority, Status
-from ticketcore.ids import Kind
+from ticketcore.ids import Kind, number_of
 
 __all__ = ["NOTHING", "Change", "Model", "Row", "State", "Table", "TicketRow", "Write", "ticket_columns", "ticket_of"]
 
@@ -65,7 +66,7 @@ class Model(NamedTuple):
         sql: the files that make its tables and views, in order.
         mains: the main table by kind of aggregate; events of other kinds do not concern the model.
         children: the other tables.
-        evolve: ``(state or None, event) -> Change``; pure.
+        evolve: ``(state or None, event) -> Change``; pure. The row's ``version`` is kept by the caller.
         begin: main row -> state, once for each aggregate of a batch.
         row: state -> main row; ``row(begin(x)) == x``.
     """
@@ -128,6 +129,10 @@ _CHANNELS = {member.value: member for member in Channel}
 _STATUSES: dict[str | None, Status] = {member.value: member for member in Status}
 _PRIORITIES: dict[str | None, Priority] = {member.value: member for member in Priority}
 _LEVELS: dict[str | None, Level] = {member.value: member for member in Level}
+
+
+number = lru_cache(maxsize=16_384)(number_of)
+"""``number_of``, remembered: every model asks for a batch's new tickets."""
 
 
 def ticket_of(row: TicketRow) -> Ticket:

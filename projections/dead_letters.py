@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from projections.base import Model
+from projections.feed import Decode, Log
 from projections.folding import Folded, concerned, decoded, fold
 from projections.runner import locked
 from projections.schema import MODELS, Connection, connect, live
 from projections.tables import Tables
-
-if TYPE_CHECKING:
-    from ticketcore.domain.base import Event
-    from ticketcore.store.port import EventLog, Record
 
 __all__ = ["DeadLetter", "dead_letters", "retry_dead_letters"]
 
@@ -45,9 +42,7 @@ def dead_letters(dsn: str, *, models: Sequence[Model] = MODELS) -> list[DeadLett
         ]
 
 
-def retry_dead_letters(
-    dsn: str, log: EventLog, decode: Callable[[Record], Event], *, models: Sequence[Model] = MODELS
-) -> dict[str, int]:
+def retry_dead_letters(dsn: str, log: Log, decode: Decode, *, models: Sequence[Model] = MODELS) -> dict[str, int]:
     """Fold parked tickets and customers again; what still can't be folded stays parked.
 
     Returns:
@@ -60,9 +55,7 @@ def retry_dead_letters(
         }
 
 
-def _retry(
-    connection: Connection, log: EventLog, decode: Callable[[Record], Event], model: Model, generation: int
-) -> int:
+def _retry(connection: Connection, log: Log, decode: Decode, model: Model, generation: int) -> int:
     ids = connection.execute(
         "SELECT DISTINCT aggregate_id FROM read_meta.dead_letters WHERE model = %s AND generation = %s AND log = %s",
         [model.name, generation, log.name],
@@ -72,8 +65,8 @@ def _retry(
 
 def _retry_one(
     connection: Connection,
-    log: EventLog,
-    decode: Callable[[Record], Event],
+    log: Log,
+    decode: Decode,
     model: Model,
     generation: int,
     id_: UUID,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from projections.base import Model, Row, Write
+from projections.feed import Decode
 from ticketcore.ids import Kind
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Folded(NamedTuple):
     parked: list[Parked]
 
 
-def decoded(decode: Callable[[Record], Event], records: Iterable[Record]) -> list[Item]:
+def decoded(decode: Decode, records: Iterable[Record]) -> list[Item]:
     """Decode *records*; what can't be read keeps its cause, so that a model can park it."""
     items = []
     for record in records:
@@ -139,6 +140,7 @@ def _fold_one(
         folded.parked.append(Parked(record.position, id_, version, record.topic, problem))
     if touched and state is not None:
         table = next(table.name for kind, table in model.mains.items() if kind == items[0].kind)
-        folded.mains[table][id_] = model.row(state)
+        row = model.row(state)
+        folded.mains[table][id_] = row if row.version == held else row._replace(version=held)
         for table, written_row in writes:
             folded.children[table][written_row[:_KEY]] = written_row

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.base import NOTHING, Change, Model, Row, Table, Write
+from projections.base import NOTHING, Change, Model, Row, Table, Write, number
 from ticketcore.domain import customer_events as cv
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
-from ticketcore.ids import Kind, number_of
+from ticketcore.ids import Kind
 
 __all__ = ["HISTORY", "CustomerRow", "Message", "Redaction", "TicketOwner", "evolve"]
 
@@ -80,20 +80,20 @@ def evolve(row: Row | None, event: Event) -> Change:
     version = event.originator_version
     if isinstance(event, ev.Commented):
         message = _message(event, "commented", event.direction.value, event.channel.value, event.author_id)
-        return owner._replace(version=version), (message,)
+        return owner, (message,)
     if isinstance(event, ev.RequesterChanged):
-        return owner._replace(version=version, requester_id=event.requester_id), NOTHING
+        return owner._replace(requester_id=event.requester_id), NOTHING
     if isinstance(event, ev.CommentCorrected):
-        return owner._replace(version=version), (_message(event, "corrected", None, None, None, event.comment),)
+        return owner, (_message(event, "comment_corrected", None, None, None, event.comment),)
     if isinstance(event, ev.Redacted):
         gone = Redaction(owner.ticket_id, event.version, version, event.meta.occurred_at, event.reason)
-        return owner._replace(version=version), (Write("redactions", gone),)
-    return owner._replace(version=version), NOTHING
+        return owner, (Write("redactions", gone),)
+    return owner, NOTHING
 
 
 def _opened(event: ev.Opened) -> Change:
     id_, version, channel = event.originator_id, event.originator_version, event.channel.value
-    owner = TicketOwner(id_, version, number_of(id_), channel, event.requester_id, event.meta.occurred_at)
+    owner = TicketOwner(id_, version, number(id_), channel, event.requester_id, event.meta.occurred_at)
     return owner, (_message(event, "opened", event.direction.value, channel, event.requester_id),)
 
 
@@ -122,13 +122,13 @@ def _message(
 
 
 def _customer(row: CustomerRow | None, event: cv.CustomerEvent) -> CustomerRow | None:
-    id_, version = event.originator_id, event.originator_version
     if row is None:
         if not isinstance(event, cv.Registered):
             return None
+        id_, version = event.originator_id, event.originator_version
         times = event.meta.occurred_at
-        return CustomerRow(id_, version, number_of(id_), event.external, event.organisation_id, event.language, times)
-    changes: dict[str, Any] = {"version": version}
+        return CustomerRow(id_, version, number(id_), event.external, event.organisation_id, event.language, times)
+    changes: dict[str, Any] = {}
     if isinstance(event, cv.Moved):
         changes["organisation_id"] = event.organisation_id
     elif isinstance(event, cv.CustomerMerged):
@@ -137,7 +137,7 @@ def _customer(row: CustomerRow | None, event: cv.CustomerEvent) -> CustomerRow |
         changes["merged_into"] = None
     elif isinstance(event, cv.CustomerForgotten):
         changes["forgotten"] = True
-    return row._replace(**changes)
+    return row._replace(**changes) if changes else row
 
 
 def _same(row: Row) -> Row:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from projections.base import Model, Row
+from projections.feed import Decode, Log
 from projections.folding import Parked, decoded, fold
 from projections.history import Message, TicketOwner
 from projections.queues import IN_QUEUE, order
@@ -15,12 +16,12 @@ from projections.schema import MODELS
 from ticketcore.errors import WaitTimeout
 from ticketcore.ids import number_of
 from ticketcore.read_models import Correspondence, QueueEntry
+from ticketcore.store.codec import Codec
+from ticketcore.store.port import Record
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ticketcore.domain.base import Event
-    from ticketcore.store.port import EventLog, Record
 
 __all__ = ["MemoryReadModels", "MemoryTables", "open_memory_read_models"]
 
@@ -35,7 +36,7 @@ class MemoryTables:
         self._states: dict[UUID, Row] = {}
         self._stuck: dict[UUID, int] = {}
 
-    def apply(self, decode: Callable[[Record], Event], records: Iterable[Record]) -> None:
+    def apply(self, decode: Decode, records: Iterable[Record]) -> None:
         """Fold a batch."""
         items = decoded(decode, records)
         ids = {item.record.originator_id for item in items}
@@ -64,7 +65,7 @@ class MemoryReadModels:
         batch: records at a time.
     """
 
-    def __init__(self, log: EventLog, decode: Callable[[Record], Event], *, batch: int = 1_000) -> None:
+    def __init__(self, log: Log, decode: Decode, *, batch: int = 1_000) -> None:
         self._log, self._decode, self._batch = log, decode, batch
         self._position = 0
         self._mutex = threading.RLock()
@@ -77,6 +78,9 @@ class MemoryReadModels:
                     tables.apply(self._decode, records)
                 self._position = records[-1].position
             return self._position
+
+    def position(self) -> int:
+        return self._position
 
     def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
         with self._mutex:
@@ -153,8 +157,6 @@ def _correspondence(message: Message, owner: TicketOwner, original: Message) -> 
     )
 
 
-def open_memory_read_models(log: EventLog) -> MemoryReadModels:
+def open_memory_read_models(log: Log) -> MemoryReadModels:
     """Return read models in memory that read *log*."""
-    from ticketcore.store.codec import Codec
-
     return MemoryReadModels(log, Codec().decode)

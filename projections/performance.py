@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.base import NOTHING, Change, Model, Row, State, Table, Write, ticket_after, ticket_columns, ticket_of
+from projections.base import (
+    NOTHING,
+    Change,
+    Model,
+    Row,
+    State,
+    Table,
+    Write,
+    number,
+    ticket_after,
+    ticket_columns,
+    ticket_of,
+)
 from ticketcore.domain import ticket as domain
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
@@ -168,7 +180,7 @@ def _opened(event: ev.Opened) -> Change:
     changes: dict[str, Any] = {}
     facts = Facts(
         ticket_id=ticket.id,
-        number=ticket.number,
+        number=number(ticket.id),
         external=ticket.external,
         channel=ticket.channel.value,
         language=event.language,

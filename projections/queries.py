@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
 
+from projections.feed import Decode, Log
 from projections.runner import Runner
 from projections.schema import MODELS, Connection, connect, install, installed
+from ticketcore.embedded import EmbeddedPostgres
 from ticketcore.errors import StoreUnavailable, WaitTimeout
 from ticketcore.ids import number_of
 from ticketcore.read_models import Correspondence, QueueEntry
+from ticketcore.store.codec import Codec
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ticketcore.domain.base import Event
     from ticketcore.settings import Settings
-    from ticketcore.store.port import EventLog, Record
 
-__all__ = ["PostgresReadModels", "open_read_models"]
+__all__ = ["PostgresReadModels", "install_read_models", "open_read_models"]
 
 _IDLE = 4
 """Connections kept open between queries."""
@@ -53,6 +54,11 @@ SELECT (SELECT version FROM queues.tickets WHERE ticket_id = %(id)s),
     (SELECT version FROM history.tickets WHERE ticket_id = %(id)s),
     (SELECT version FROM performance.tickets WHERE ticket_id = %(id)s)
 """
+_POSITION = """
+SELECT coalesce(min(coalesce(c.position, 0)), 0)
+FROM read_meta.models m LEFT JOIN read_meta.checkpoints c USING (model, generation)
+WHERE m.role = 'live'
+"""
 _PARKED = """
 SELECT d.model, d.cause FROM read_meta.dead_letters d JOIN read_meta.models m USING (model, generation)
 WHERE m.role = 'live' AND d.aggregate_id = %s AND d.version <= %s ORDER BY d.version LIMIT 1
@@ -66,10 +72,10 @@ class PostgresReadModels:
         dsn: of the read models.
         log: the log.
         decode: record -> event.
-        projects: whether :meth:`catch_up` and :meth:`wait_for` fold the log themselves; else a worker does.
+        projects: whether :meth:`wait_for` folds the log itself; else it waits for a worker that does.
     """
 
-    def __init__(self, dsn: str, log: EventLog, decode: Callable[[Record], Event], *, projects: bool = True) -> None:
+    def __init__(self, dsn: str, log: Log, decode: Decode, *, projects: bool = True) -> None:
         self._dsn = dsn
         self._projects = projects
         self.runner = Runner(dsn, log, decode)
@@ -79,12 +85,10 @@ class PostgresReadModels:
         self._process = os.getpid()
 
     def catch_up(self) -> int:
-        if self._projects:
-            return self.runner.catch_up()
-        [(position,)] = self._rows(
-            "SELECT coalesce(min(c.position), 0) FROM read_meta.checkpoints c JOIN read_meta.models m"
-            " USING (model, generation) WHERE m.role = 'live'"
-        )
+        return self.runner.catch_up()
+
+    def position(self) -> int:
+        [(position,)] = self._rows(_POSITION)
         return int(position)
 
     def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
@@ -183,27 +187,34 @@ class PostgresReadModels:
             self._idle, self._mutex, self._process = [], threading.Lock(), os.getpid()
 
 
-def open_read_models(settings: Settings, log: EventLog) -> PostgresReadModels:
+def open_read_models(settings: Settings, log: Log) -> PostgresReadModels:
     """Return the read models of *settings*, making their tables where there are none.
 
     Raises:
         StoreUnavailable: the server does not answer, or the role may not make tables.
     """
-    from ticketcore.store.codec import Codec
-
-    dsn = settings.read_dsn or settings.dsn
-    if dsn is None:
-        from ticketcore.embedded import EmbeddedPostgres
-
-        dsn = EmbeddedPostgres(settings.home).start()
+    dsn = _dsn(settings)
     with connect(dsn) as connection:
         there = installed(connection)
     if not there:
-        try:
-            install(dsn)
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise StoreUnavailable(
-                f"the read models have no tables, and this role may not make them: {error}"
-                " (run `ticketcore db migrate` as the owner)"
-            ) from error
-    return PostgresReadModels(dsn, log, Codec().decode)
+        install_read_models(settings)
+    return PostgresReadModels(dsn, log, Codec().decode, projects=settings.projects_inline)
+
+
+def install_read_models(settings: Settings) -> list[str]:
+    """Make the read models' tables where there are none; return what was made.
+
+    Raises:
+        StoreUnavailable: the server does not answer, or the role may not make tables.
+    """
+    try:
+        return install(_dsn(settings))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreUnavailable(
+            f"the read models have no tables, and this role may not make them: {error}"
+            " (run `ticketcore db migrate` as the owner)"
+        ) from error
+
+
+def _dsn(settings: Settings) -> str:
+    return settings.read_dsn or settings.dsn or EmbeddedPostgres(settings.home).start()

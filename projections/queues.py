@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.base import NOTHING, Change, Model, Row, State, Table, ticket_after, ticket_columns, ticket_of
+from projections.base import NOTHING, Change, Model, Row, State, Table, number, ticket_after, ticket_columns, ticket_of
 from ticketcore.domain import ticket as domain
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
@@ -127,7 +127,7 @@ def _opened(event: ev.Opened) -> Waiting | None:
         return None
     entry = QueueRow(
         ticket_id=ticket.id,
-        number=ticket.number,
+        number=number(ticket.id),
         external=ticket.external,
         channel=ticket.channel.value,
         opened_at=ticket.opened_at,

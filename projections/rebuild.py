@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 import structlog
 from psycopg import sql
 
 from projections.base import Model
+from projections.feed import Decode, Log
 from projections.projector import Checkpoint, Projector
 from projections.runner import locked, read_batch
 from projections.schema import Connection, connect, create, install
 from ticketcore.errors import EpochMismatch, StoreUnavailable
-
-if TYPE_CHECKING:
-    from ticketcore.domain.base import Event
-    from ticketcore.store.port import EventLog, Record
 
 __all__ = ["Rebuilt", "rebuild"]
 
@@ -44,8 +41,8 @@ class Rebuilt(NamedTuple):
 
 def rebuild(
     dsn: str,
-    log: EventLog,
-    decode: Callable[[Record], Event],
+    log: Log,
+    decode: Decode,
     model: Model,
     *,
     progress: Callable[[int, int], None] | None = None,
@@ -77,7 +74,7 @@ def rebuild(
         return Rebuilt(model.name, at.generation, at.position, resumed_at)
 
 
-def _begin(connection: Connection, projector: Projector, log: EventLog) -> Checkpoint:
+def _begin(connection: Connection, projector: Projector, log: Log) -> Checkpoint:
     """Take up a rebuild that was killed, or start one."""
     model, epoch = projector.model, log.epoch()
     roles = {

@@ -8,20 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import psycopg
 import structlog
 
 from projections.base import Model
+from projections.feed import Decode, Log
 from projections.folding import Item, decoded
 from projections.projector import Checkpoint, Projector
 from projections.schema import LOCK, MODELS, Connection, connect, live
 from ticketcore.errors import EpochMismatch, StoreUnavailable
-
-if TYPE_CHECKING:
-    from ticketcore.domain.base import Event
-    from ticketcore.store.port import EventLog, Record
 
 __all__ = ["TRANSIENT", "Runner", "locked", "read_batch"]
 
@@ -44,7 +41,7 @@ def locked(connection: Connection, name: str = LOCK) -> Iterator[None]:
             connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
 
-def read_batch(log: EventLog, decode: Callable[[Record], Event], after: int, limit: int) -> list[Item]:
+def read_batch(log: Log, decode: Decode, after: int, limit: int) -> list[Item]:
     """Read and decode the next records after a position.
 
     Raises:
@@ -74,8 +71,8 @@ class Runner:
     def __init__(
         self,
         dsn: str,
-        log: EventLog,
-        decode: Callable[[Record], Event],
+        log: Log,
+        decode: Decode,
         *,
         models: Sequence[Model] = MODELS,
         batch: int = 5_000,
@@ -94,7 +91,7 @@ class Runner:
         """Project what the log has now and return the position reached.
 
         Args:
-            progress: called after each batch with (position reached, events in the batch).
+            progress: called after each batch with (position reached, position to reach).
             retry_for: seconds during which transient errors are retried.
         Raises:
             EpochMismatch: the log is another one, or ends before a checkpoint.
@@ -166,7 +163,7 @@ class Runner:
                         projector.apply(connection, items[above:], at[index]) if above < len(items) else at[index]
                     )
                 if progress is not None:
-                    progress(items[-1].record.position, len(items))
+                    progress(items[-1].record.position, head)
             return reached
 
     def _checkpoints(self, connection: Connection, head: int) -> list[Checkpoint]:

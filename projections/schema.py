@@ -59,13 +59,15 @@ def connect(dsn: str) -> Connection:
         ) from error
 
 
-def install(dsn: str, models: Sequence[Model] = MODELS) -> None:
-    """Make the tables that are missing; those of another version stay as they are until they are rebuilt."""
+def install(dsn: str, models: Sequence[Model] = MODELS) -> list[str]:
+    """Make the tables that are missing and return their schemas; those of another version wait for a rebuild."""
+    made_now: list[str] = []
     with connect(dsn) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [INSTALL_LOCK])
         if not _has_schema(connection, "read_meta"):
             connection.execute("CREATE SCHEMA read_meta")
             _run(connection, "read_meta", ("meta.sql",))
+            made_now.append("read_meta")
         for model in models:
             made = connection.execute("SELECT 1 FROM read_meta.models WHERE model = %s", [model.name]).fetchone()
             if made is None:
@@ -74,6 +76,8 @@ def install(dsn: str, models: Sequence[Model] = MODELS) -> None:
                     "INSERT INTO read_meta.models (model, role, generation, version) VALUES (%s, 'live', 1, %s)",
                     [model.name, model.version],
                 )
+                made_now.append(f"{model.name} {model.version}")
+    return made_now
 
 
 def installed(connection: Connection) -> bool:

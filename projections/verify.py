@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from projections.base import Model, Table
+from projections.feed import Decode, Log
 from projections.folding import concerned, decoded, fold
 from projections.schema import MODELS, Connection, connect, live
 from projections.tables import Tables
 from ticketcore.errors import EpochMismatch
-
-if TYPE_CHECKING:
-    from ticketcore.domain.base import Event
-    from ticketcore.store.port import EventLog, Record
+from ticketcore.store.port import Record
 
 __all__ = ["Difference", "Verified", "verify"]
 
@@ -59,8 +57,8 @@ class Verified(NamedTuple):
 
 def verify(
     dsn: str,
-    log: EventLog,
-    decode: Callable[[Record], Event],
+    log: Log,
+    decode: Decode,
     *,
     models: Sequence[Model] = MODELS,
     limit: int = 1_000,
@@ -88,8 +86,8 @@ class _Check:
     def __init__(
         self,
         connection: Connection,
-        log: EventLog,
-        decode: Callable[[Record], Event],
+        log: Log,
+        decode: Decode,
         models: Sequence[Model],
         limit: int,
     ) -> None:

@@ -19,8 +19,8 @@ class QueueEntry(NamedTuple):
     """A ticket that waits in a queue, next to take first.
 
     Attributes:
-        waiting_since: since when nobody on our side has answered: the last inbound message that no public reply
-            followed, else the opening or the latest change of status.
+        waiting_since: since when nobody on our side has answered: the first inbound message that no public reply
+            followed (asking again does not lose one's place), else the latest change of status or the opening.
         due_at: the nearest SLA deadline; ``None`` until policies exist.
     """
 
@@ -43,7 +43,9 @@ class Correspondence(NamedTuple):
     """One message or contact of a customer, in any ticket and on any channel.
 
     Attributes:
-        kind: ``opened`` or ``commented``.
+        kind: ``opened``, ``commented`` or ``comment_corrected`` (a later wording of an earlier message, as an entry
+            of its own): the event's type without ``ticket.``.
+        direction: ``inbound`` or ``outbound``; notes among staff are no correspondence.
         sealed: the personal content as stored (base64); the query API opens it for those who may.
         blobs: digests of the blobs it refers to.
     """
@@ -80,7 +82,10 @@ class ReadModels(Protocol):
     def queue(
         self, *, team_id: str | None = None, agent_id: str | None = None, limit: int = 100
     ) -> Sequence[QueueEntry]:
-        """Return what waits, next to take first: by due time, priority, then how long it waits."""
+        """Return what waits, next to take first: by due time, priority, then how long it waits.
+
+        Tickets that wait for the customer or somebody else (pending, on hold) come after those that wait for us.
+        """
 
     def history(self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None) -> Sequence[Correspondence]:
         """Return a customer's correspondence over all channels and merged identities, newest first."""

@@ -59,7 +59,7 @@ COMMENT ON TABLE correspondence IS 'One row per message, contact or note of a ti
 COMMENT ON COLUMN correspondence.ticket_id IS 'The ticket.';
 COMMENT ON COLUMN correspondence.version IS 'Version of the ticket''s event: the message''s id within the ticket.';
 COMMENT ON COLUMN correspondence.occurred_at IS 'When it was received or sent.';
-COMMENT ON COLUMN correspondence.kind IS 'opened, commented or corrected.';
+COMMENT ON COLUMN correspondence.kind IS 'opened, commented or comment_corrected: the event''s type.';
 COMMENT ON COLUMN correspondence.direction IS 'inbound, outbound or internal; null for corrections (as what they correct).';
 COMMENT ON COLUMN correspondence.channel IS 'mail, form, chat, phone, letter, social, api or internal; null for corrections.';
 COMMENT ON COLUMN correspondence.author_id IS 'The customer who wrote it, where known.';
@@ -118,7 +118,7 @@ COMMENT ON COLUMN customer_history.ticket_id IS 'The ticket.';
 COMMENT ON COLUMN customer_history.number IS 'The ticket''s number.';
 COMMENT ON COLUMN customer_history.version IS 'The message''s id within the ticket.';
 COMMENT ON COLUMN customer_history.occurred_at IS 'When it was received or sent.';
-COMMENT ON COLUMN customer_history.kind IS 'opened, commented or corrected.';
+COMMENT ON COLUMN customer_history.kind IS 'opened, commented or comment_corrected: the event''s type.';
 COMMENT ON COLUMN customer_history.direction IS 'inbound or outbound; a correction''s is that of what it corrects.';
 COMMENT ON COLUMN customer_history.channel IS 'Where it came in or went out.';
 COMMENT ON COLUMN customer_history.author_id IS 'The customer who wrote it, where known.';

@@ -56,6 +56,7 @@ CREATE TABLE tickets (
     sla_resolution text,
     sla_attained integer NOT NULL,
     sla_breached integer NOT NULL,
+    sla_breach_noticed_at timestamptz,
     score integer,
     seconds_logged bigint NOT NULL,
     irregular_events integer NOT NULL,
@@ -124,6 +125,7 @@ COMMENT ON COLUMN tickets.sla_next_reply IS 'As sla_first_reply, for replies aft
 COMMENT ON COLUMN tickets.sla_resolution IS 'As sla_first_reply, for the resolution. Imports without deadlines only know breached.';
 COMMENT ON COLUMN tickets.sla_attained IS 'How many promises were kept.';
 COMMENT ON COLUMN tickets.sla_breached IS 'How many promises were broken.';
+COMMENT ON COLUMN tickets.sla_breach_noticed_at IS 'When a breach was first recorded; it may have happened earlier. Null for none.';
 COMMENT ON COLUMN tickets.score IS 'The last rating, 1 (bad) to 5 (good); null where never rated.';
 COMMENT ON COLUMN tickets.seconds_logged IS 'Seconds of work that were logged.';
 COMMENT ON COLUMN tickets.irregular_events IS 'Imported events that the transition table would have refused.';

@@ -220,8 +220,8 @@ def histories(draw: st.DrawFn, max_size: int = 120) -> list[Event]:
             regular = state is not None and is_regular(cls.TOPIC, state.status)
             if not regular and number % 4:
                 continue
-            source = Source(line=2, state=f"S{number % 2}") if choice % 5 == 0 else None
-            life.then(cls, now, meta={"irregular": not regular, "source": source}, **fields)
+            moved = Source(line=2, state=f"S{number % 2}") if choice % 5 == 0 else None
+            life.then(cls, now, meta={"irregular": not regular, "source": moved}, **fields)
         tickets[who] = ticket.evolve(tickets.get(who), life.events[-1])
         history.append(life.events[-1])
     return history

@@ -1,6 +1,7 @@
 """Queues and customer history: by fold, in memory and in PostgreSQL."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -50,17 +51,17 @@ def log_and_models(request: pytest.FixtureRequest) -> Iterator[tuple[ListLog, Re
     log = ListLog()
     models: ReadModels
     if request.param == "memory":
-        models = MemoryReadModels(log, log.decode)  # type: ignore[arg-type]
+        models = MemoryReadModels(log, log.decode)
     else:
         dsn = request.getfixturevalue("database")
         install(dsn)
-        models = PostgresReadModels(dsn, log, log.decode)  # type: ignore[arg-type]
+        models = PostgresReadModels(dsn, log, log.decode)
     yield log, models
     models.close()
 
 
-def numbers(models: ReadModels, **only: str) -> list[int]:
-    return [int(entry.number.split("-")[2]) for entry in models.queue(**only)]  # type: ignore[arg-type]
+def numbers(models: ReadModels, **only: Any) -> list[int]:
+    return [int(entry.number.split("-")[2]) for entry in models.queue(**only)]
 
 
 def test_the_queue_is_ordered_by_due_time_priority_and_wait(log_and_models: tuple[ListLog, ReadModels]) -> None:
@@ -78,7 +79,9 @@ def test_the_queue_is_ordered_by_due_time_priority_and_wait(log_and_models: tupl
         opened(8, after(minutes=2), team_id="mail").then(ev.Merged, after(minutes=3), target_id=ticket_id(1)),
     ]
     log.events = [event for life in lives for event in life.events]
+    assert models.position() == 0
     assert models.catch_up() == len(log.events)
+    assert models.position() == len(log.events)
     assert numbers(models) == [7, 6, 3, 1, 2, 4]
     assert numbers(models, team_id="billing") == [3]
     assert numbers(models, agent_id="ana") == [6]
@@ -101,7 +104,7 @@ def test_a_history_spans_tickets_channels_and_merged_identities(log_and_models: 
     people = [Life(customer_id(n)).then(cv.Registered, after()) for n in (1, 2, 3)]
     log.events = [event for life in (*people, first, second) for event in life.events]
     models.catch_up()
-    own = [("1", "corrected", "outbound", 4), ("1", "commented", "outbound", 3), ("1", "opened", "inbound", 1)]
+    own = [("1", "comment_corrected", "outbound", 4), ("1", "commented", "outbound", 3), ("1", "opened", "inbound", 1)]
     assert kinds(models, 1) == own
     assert models.history(customer_id(1))[-1].sealed == "QQ=="
     assert models.history(customer_id(1), before=after(hours=1))[0].version == 1
@@ -138,7 +141,5 @@ def test_a_query_waits_for_its_tickets_version_and_says_what_it_waited_for(
     log.events = life.events
     models.wait_for(life.id, 2, 5.0)
     assert [entry.version for entry in models.queue()] == [2]
-    with pytest.raises(
-        WaitTimeout, match=rf"ticket {life.events[0].originator_id and 'T-2026-000001-'}\d in read model"
-    ):
+    with pytest.raises(WaitTimeout, match=r"ticket T-2026-000001-\d in read model"):
         models.wait_for(life.id, 3, 0.05)

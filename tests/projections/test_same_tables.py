@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -169,7 +170,7 @@ def test_a_worker_whose_tables_were_replaced_stops(projected: tuple[str, ListLog
         rebuild(dsn, log, log.decode, MODELS[0])
         log.events += opened(900).events
         with pytest.raises(CheckpointMoved, match="from 600 to 601: expected it at 600, but another worker moved it"):
-            projector.apply(connection, read_batch(log, log.decode, 600, 10), at)  # type: ignore[arg-type]
+            projector.apply(connection, read_batch(log, log.decode, 600, 10), at)
     assert len(tables_in(dsn)["queues.tickets"]) == 300
 
 
@@ -206,7 +207,9 @@ def test_a_rebuild_under_traffic_refuses_no_reader_and_shows_nothing_half_built(
     log = ListLog(_many(2_000))
     runner = Runner(database, log, log.decode)
     runner.catch_up()
-    stop, problems, reads = threading.Event(), [], []
+    stop = threading.Event()
+    problems: list[object] = []
+    reads: list[int] = []
 
     def write() -> None:
         number = 10_000
@@ -230,9 +233,9 @@ def test_a_rebuild_under_traffic_refuses_no_reader_and_shows_nothing_half_built(
                 seen = row[0]
                 reads.append(seen)
 
-    def guarded(work: object) -> None:
+    def guarded(work: Callable[[], None]) -> None:
         try:
-            work()  # type: ignore[operator]
+            work()
         except Exception as error:  # noqa: BLE001 reported below
             problems.append(error)
 
