@@ -14,19 +14,16 @@ import psycopg
 
 from projections.feed import Decode, Log
 from projections.runner import Runner
-from projections.schema import MODELS, Connection, connect, install, installed
-from ticketcore.embedded import EmbeddedPostgres
+from projections.schema import MODELS, Connection, connect
 from ticketcore.errors import StoreUnavailable, WaitTimeout
 from ticketcore.ids import number_of
 from ticketcore.read_models import Correspondence, QueueEntry
-from ticketcore.store.codec import Codec
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ticketcore.settings import Settings
 
-__all__ = ["PostgresReadModels", "install_read_models", "open_read_models"]
+__all__ = ["PostgresReadModels"]
 
 _IDLE = 4
 """Connections kept open between queries."""
@@ -185,36 +182,3 @@ class PostgresReadModels:
         if self._process != os.getpid():
             self._abandoned += self._idle  # the parent's: kept, never used or closed
             self._idle, self._mutex, self._process = [], threading.Lock(), os.getpid()
-
-
-def open_read_models(settings: Settings, log: Log) -> PostgresReadModels:
-    """Return the read models of *settings*, making their tables where there are none.
-
-    Raises:
-        StoreUnavailable: the server does not answer, or the role may not make tables.
-    """
-    dsn = _dsn(settings)
-    with connect(dsn) as connection:
-        there = installed(connection)
-    if not there:
-        install_read_models(settings)
-    return PostgresReadModels(dsn, log, Codec().decode, projects=settings.projects_inline)
-
-
-def install_read_models(settings: Settings) -> list[str]:
-    """Make the read models' tables where there are none; return what was made.
-
-    Raises:
-        StoreUnavailable: the server does not answer, or the role may not make tables.
-    """
-    try:
-        return install(_dsn(settings))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise StoreUnavailable(
-            f"the read models have no tables, and this role may not make them: {error}"
-            " (run `ticketcore db migrate` as the owner)"
-        ) from error
-
-
-def _dsn(settings: Settings) -> str:
-    return settings.read_dsn or settings.dsn or EmbeddedPostgres(settings.home).start()
