@@ -1,0 +1,88 @@
+"""Commands from four processes of eight threads each, ours against the stock library."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import STOCK, WARM
+from bench.harness import Result, compare, say, scaled, turns
+from bench.sides import Ours, Stock
+from bench.stock import StockDesk
+from ticketcore.app import TicketCore
+from ticketcore.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.synchronize import Barrier, Event
+    from uuid import UUID
+
+    from bench.place import Place
+
+__all__ = ["commands_processes"]
+
+PROCESSES, THREADS = 4, 8
+_PATIENCE = 120.0
+
+
+def _load(kind: str, given: dict[str, Any], tickets: list[list[UUID]], each: int, gate: Barrier, over: Event) -> None:
+    side = Ours(TicketCore.open(Settings(**given)), THREADS, 0) if kind == WARM else Stock(StockDesk(given), THREADS, 0)
+    side.tickets = tickets
+    while True:
+        gate.wait(_PATIENCE)
+        if over.is_set():
+            return
+        side.comments(each)
+        gate.wait(_PATIENCE)
+
+
+@contextmanager
+def _children(
+    kind: str, given: dict[str, Any], tickets: list[list[UUID]], each: int
+) -> Iterator[Callable[[int], float]]:
+    """Give a turn that lets the processes write at once; it returns commands per second."""
+    context = multiprocessing.get_context("spawn")
+    gate, over = context.Barrier(PROCESSES + 1), context.Event()
+    children = [
+        context.Process(target=_load, args=(kind, given, tickets[n * THREADS : (n + 1) * THREADS], each, gate, over))
+        for n in range(PROCESSES)
+    ]
+    for child in children:
+        child.start()
+
+    def turn(_: int) -> float:
+        gate.wait(_PATIENCE)
+        began = time.perf_counter()
+        gate.wait(_PATIENCE)
+        return PROCESSES * THREADS * each / (time.perf_counter() - began)
+
+    try:
+        yield turn
+        over.set()
+        gate.wait(_PATIENCE)
+    except BaseException:
+        for child in children:
+            child.terminate()
+        raise
+    finally:
+        for child in children:
+            child.join()
+
+
+def commands_processes(place: Place) -> list[Result]:
+    """Return the figure of comments."""
+    each, who = scaled(30), f"{PROCESSES} processes x {THREADS} threads"
+    say(f"commands, {who}: preparing tickets")
+    with place.core() as core, place.stock() as app:
+        known = core.settings
+        ours = {"dsn": known.dsn, "key_file": known.key_file, "inline": False}
+        mine = Ours(core, PROCESSES * THREADS, each).tickets
+        stock = Stock(app, PROCESSES * THREADS, each).tickets
+        with (
+            _children(WARM, ours, mine, each) as our_turn,
+            _children(STOCK, {**app.env, "POSTGRES_POOL_SIZE": str(THREADS)}, stock, each) as stock_turn,
+        ):
+            rates = turns(f"comment/s, {who}", {WARM: our_turn, STOCK: stock_turn})
+    return [compare(f"comment, {who}, {WARM}", "commands/s", rates[WARM], rates[STOCK], STOCK, 6.0)]

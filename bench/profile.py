@@ -1,0 +1,137 @@
+"""Where the time goes: per command, per imported event and per projected event, in microseconds by step.
+
+Each step's own time, without that of the steps inside it, by timers around the functions; they cost about 1 us a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import projections.projector
+import projections.runner
+import ticketcore.execute
+from bench.harness import Result, absolute, say, scaled
+from bench.ingest import CODEC, imported
+from bench.sides import Ours
+from projections.runner import Runner
+from projections.schema import install
+from projections.tables import Tables
+from ticketcore.importing.records import Records
+from ticketcore.sealing.sealer import Sealer
+from ticketcore.store.codec import Codec
+from ticketcore.store.keys_postgres import PostgresKeyStore
+from ticketcore.store.postgres import PostgresLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench.place import Place
+
+__all__ = ["Steps", "profile"]
+
+_STORE = [
+    (Sealer, "seal", "seal"),
+    (Sealer, "ensure_persons", "keys of persons"),
+    (PostgresKeyStore, "persons", "keys of persons"),
+    (PostgresKeyStore, "put_persons", "keys of persons"),
+    (Codec, "to_stored_event", "encode"),
+    (Codec, "decode", "decode"),
+    (PostgresLog, "load", "load: query and rows"),
+]
+_COMMAND = [
+    *_STORE,
+    (PostgresLog, "append", "append: one statement and its commit"),
+    (ticketcore.execute, "decide", "decide"),
+    (ticketcore.execute.Executor, "_view", "states from cache, or folded"),
+    (ticketcore.execute.Executor, "_digest", "digest of the command"),
+    (ticketcore.execute.Executor, "_finish", "new state and result"),
+]
+_IMPORT = [
+    *_STORE,
+    (PostgresLog, "append_bulk", "append: COPY, checks, commit"),
+    (Records, "read", "row to events"),
+]
+_PROJECTION = [
+    (PostgresLog, "read", "read: query and rows"),
+    (projections.runner, "decoded", "decode"),
+    (projections.projector, "fold", "fold, three models"),
+    (Tables, "load", "load rows"),
+    (Tables, "write", "write rows"),
+]
+
+
+class Steps:
+    """Own time by step of one thread."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._inside: list[float] = []
+
+    def timed(self, call: Callable[..., Any], label: str) -> Callable[..., Any]:
+        """Return *call* with a timer around it."""
+
+        @wraps(call)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self._inside.append(0.0)
+            began = time.perf_counter()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                seconds = time.perf_counter() - began
+                self.seconds[label] += seconds - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += seconds
+
+        return wrapped
+
+    @contextmanager
+    def around(self, places: list[tuple[Any, str, str]], rest: str) -> Iterator[None]:
+        """Time the named functions while the block runs; what is in none of them is *rest*."""
+        with ExitStack() as stack:
+            for owner, name, label in places:
+                stack.enter_context(patch.object(owner, name, self.timed(getattr(owner, name), label)))
+            self._inside.append(0.0)
+            began = time.perf_counter()
+            yield
+            self.seconds[rest] += time.perf_counter() - began - self._inside.pop()
+
+    def results(self, what: str, count: int) -> list[Result]:
+        """Return microseconds per unit, the longest step first, and their sum."""
+        longest = sorted(self.seconds.items(), key=lambda step: -step[1])
+        found = [absolute(f"{what}: {label}", "us", [1e6 * s / count]) for label, s in longest]
+        return [absolute(f"{what}: sum", "us", [1e6 * sum(self.seconds.values()) / count]), *found]
+
+
+def profile(place: Place) -> list[Result]:
+    """Return the steps of a command (warm, and without cache), of an imported event, of a projected event."""
+    found: list[Result] = []
+    each = scaled(500)
+    for policy, settings in (("warm cache", {}), ("cache_size=0", {"cache_size": 0})):
+        with place.core(**settings) as core:
+            ours = Ours(core, 1, 100)
+            steps = Steps()
+            with steps.around(_COMMAND, "command built, checks, group commit's hand-over"):
+                for number in range(each):
+                    ours.comment(0, number)
+            found += steps.results(f"a comment, 1 client, {policy}", each)
+    with place.core() as core:
+        steps = Steps()
+        with steps.around(_IMPORT, "CSV read, chunks, everything else"):
+            imported(core, place.sample(scaled(8_000)))
+        events = core.log.head()
+        found += steps.results("an imported event", events)
+        install(str(core.settings.dsn))
+        steps = Steps()
+        with (
+            Runner(str(core.settings.dsn), core.log, CODEC.decode) as runner,
+            steps.around(_PROJECTION, "checkpoints, commits, everything else"),
+        ):
+            runner.catch_up()
+        found += steps.results("a projected event", events)
+    say("profile done")
+    return found
