@@ -246,10 +246,11 @@ class Queries(Api):
 def _event_of(row: Correspondence) -> Event:
     """Return the event whose sealed content a row of the read model holds, as far as opening it needs."""
     meta = Meta(occurred_at=row.occurred_at, actor=Actor.system("history"), command_id=row.ticket_id)
-    return EVENT_CLASSES[f"ticket.{row.kind}"](
+    cls = EVENT_CLASSES[f"ticket.{row.kind}"]
+    fields = {"direction": row.direction, "channel": row.channel, "comment": row.version, "sealed": row.sealed}
+    return cls(
         originator_id=row.ticket_id,
         originator_version=row.version,
         meta=meta,
-        sealed=row.sealed,
-        **{"direction": row.direction, "channel": row.channel},
+        **{name: value for name, value in fields.items() if name in cls.model_fields},
     )

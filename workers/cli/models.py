@@ -11,12 +11,11 @@ import structlog
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from projections.base import MODELS
 from projections.dead_letters import dead_letters as list_dead_letters
 from projections.dead_letters import retry_dead_letters
 from projections.rebuild import rebuild as rebuild_model
 from projections.runner import Runner
-from projections.schema import model_named
+from projections.schema import MODELS, model_named
 from projections.verify import verify as verify_models
 from ticketcore.domain.types import Role
 from ticketcore.ids import number_of
