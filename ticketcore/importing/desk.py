@@ -42,7 +42,6 @@ class Chunk:
         self.events: list[tuple[Event, UUID | None]] = []
         self.expected: dict[UUID, int] = {}
         self.claims: list[Claim] = []
-        self.persons: list[UUID] = []
 
 
 class Numbers:
@@ -127,7 +126,6 @@ class Desk:
             owner = self._numbers.take(Kind.CUSTOMER, at.year)
             self._owners[claim_kind][digest] = owner
             chunk.claims.append(Claim(claim_kind, digest, owner, 2))
-            chunk.persons.append(owner)
         self._customers[kind, value] = owner
         if new:
             self._register(owner, kind, text, name, at, line)

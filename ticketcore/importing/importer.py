@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+from ticketcore.errors import Forgotten
 from ticketcore.ids import Kind, kind_of
 from ticketcore.importing.activities import Activities
 from ticketcore.importing.desk import Chunk, Desk, Numbers
@@ -21,7 +22,7 @@ from ticketcore.importing.mapping_files import LoadedMapping, load_mapping
 from ticketcore.importing.reader import RowReader, file_digest
 from ticketcore.importing.records import Records
 from ticketcore.importing.rejects import RejectFile
-from ticketcore.importing.sealed import persons, ready
+from ticketcore.importing.sealed import ready
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
@@ -231,8 +232,10 @@ class _Run:
             return
         if not chunk.events:
             return
-        self._sealer.ensure_persons(persons(chunk))
-        events, keys = ready(chunk, self._sealer, self._codec, self._log)
+        try:
+            events, keys = ready(chunk, self._sealer, self._codec, self._log)
+        except Forgotten as error:
+            raise ImportStopped(self._path, self._line, str(error), "nothing of this chunk was written") from error
         outcome = self._log.append_bulk(
             Append(
                 command_id=chunk.command_id,
