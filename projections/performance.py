@@ -2,8 +2,8 @@
 
 Definitions as Zendesk's and RT's, so that users can compare. First reply: opening to the first public reply by an
 agent. Resolution: first and last entry into solved. Requester wait: time in new, open and on_hold. Agent wait: time in
-pending. One touch: solved with exactly one public reply and never reopened. The columns' meanings stand in
-sql/performance.sql.
+pending. Reopening: a move from solved or closed back to work. One touch: solved with exactly one public reply and
+never reopened. The columns' meanings stand in sql/performance.sql.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def evolve(state: State | None, event: Event) -> Change:
     moved = after.source_state != before.source_state
     if after.status is not before.status:
         moved = True
-        _status_changed(facts, before.status, after.status, after.last_at, changes)
+        _status_changed(facts, event, before.status, after.status, changes)
     if after.team_id != before.team_id:
         moved = True
         changes["team_changes"] = facts.team_changes + 1
@@ -218,7 +218,8 @@ def _interval(ticket: Ticket, facts: Facts, ended_at: datetime | None) -> Write:
     return Write("intervals", row)
 
 
-def _status_changed(facts: Facts, before: Status, status: Status, now: datetime, changes: dict[str, Any]) -> None:
+def _status_changed(facts: Facts, event: Event, before: Status, status: Status, changes: dict[str, Any]) -> None:
+    now = event.meta.occurred_at
     seconds = (now - facts.status_since).total_seconds()
     if before in _REQUESTER_WAITS:
         changes["requester_wait_seconds"] = facts.requester_wait_seconds + seconds
@@ -227,11 +228,15 @@ def _status_changed(facts: Facts, before: Status, status: Status, now: datetime,
     elif before is Status.PENDING:
         changes["agent_wait_seconds"] = facts.agent_wait_seconds + seconds
     changes["status_since"] = now
+    if isinstance(event, ev.Unmerged):
+        return  # it is what it was before the merge: not solved or closed anew
     if status is Status.SOLVED:
         changes["last_solved_at"] = now
         changes["first_solved_at"] = facts.first_solved_at or now
     elif status is Status.CLOSED:
         changes["closed_at"] = now
+    elif before in _OVER and status in _IN_WORK:
+        changes["reopens"] = facts.reopens + 1  # whatever event made it: imports know several
 
 
 def _from_meta(facts: Facts, event: Event, changes: dict[str, Any]) -> None:
@@ -263,6 +268,8 @@ _STATED: dict[str, Callable[[str], datetime | int | None]] = {
     "reassignments": _count,
 }
 _REQUESTER_WAITS = (Status.NEW, Status.OPEN, Status.ON_HOLD)
+_IN_WORK = (*_REQUESTER_WAITS, Status.PENDING)
+_OVER = (Status.SOLVED, Status.CLOSED)
 _SLA = {
     SlaTarget.FIRST_REPLY: "sla_first_reply",
     SlaTarget.NEXT_REPLY: "sla_next_reply",
@@ -295,7 +302,6 @@ def _sla(facts: Facts, event: Any, value: str) -> Mapping[str, object]:
 
 _CHANGES: dict[str, Callable[[Facts, Any], Mapping[str, object]]] = {
     "ticket.commented": _commented,
-    "ticket.reopened": lambda f, _: {"reopens": f.reopens + 1},
     "ticket.rated": lambda _, e: {"score": e.score},
     "ticket.time_logged": lambda f, e: {"seconds_logged": f.seconds_logged + e.seconds},
     "ticket.sla_applied": lambda f, e: _sla(f, e, "active"),
