@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from ticketcore.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from psycopg.rows import TupleRow
 
 __all__ = ["OLDEST_SERVER", "Migration", "check_migrated", "check_server", "migrate", "migrations_in", "pending"]
 
@@ -75,7 +74,9 @@ def migrate(dsn: str, component: str, folder: Path, *, lock_timeout: float = 10.
     Several processes may do so at once: one works, the others wait for it.
 
     Args:
+        dsn: of the data base; the user becomes the owner of what is made.
         component: names the schema that the files make: ``log``, ``keys``, ...
+        folder: holds the files.
         lock_timeout: seconds that a statement waits for a table that others use.
     Raises:
         StoreUnavailable: the server is away or older than :data:`OLDEST_SERVER`; a lock was not given in time; the
@@ -89,6 +90,7 @@ def migrate(dsn: str, component: str, folder: Path, *, lock_timeout: float = 10.
         try:
             connection.execute("SET client_min_messages = warning")
             connection.execute(_TABLE)
+            connection.execute("GRANT SELECT ON ticketcore_migrations TO PUBLIC")  # services look before they open
             for migration in _missing(component, wanted, _applied(connection, component)):
                 _apply(connection, component, migration, lock_timeout)
                 done.append(str(migration))
@@ -105,7 +107,7 @@ def pending(dsn: str, component: str, folder: Path) -> list[str]:
         return [str(m) for m in _missing(component, migrations_in(folder), _applied(connection, component))]
 
 
-def check_migrated(connection: psycopg.Connection[TupleRow], component: str, folder: Path) -> None:
+def check_migrated(connection: psycopg.Connection[Any], component: str, folder: Path) -> None:
     """Raise :class:`StoreUnavailable` where the data base is not exactly at the newest migration of *folder*."""
     check_server(connection)
     missing = _missing(component, migrations_in(folder), _applied(connection, component))
@@ -116,7 +118,7 @@ def check_migrated(connection: psycopg.Connection[TupleRow], component: str, fol
         )
 
 
-def check_server(connection: psycopg.Connection[TupleRow]) -> None:
+def check_server(connection: psycopg.Connection[Any]) -> None:
     """Raise :class:`StoreUnavailable` where the server is older than :data:`OLDEST_SERVER`."""
     version = connection.info.server_version
     if version < OLDEST_SERVER * 10_000:
@@ -126,7 +128,7 @@ def check_server(connection: psycopg.Connection[TupleRow]) -> None:
         )
 
 
-def _connect(dsn: str) -> psycopg.Connection[TupleRow]:
+def _connect(dsn: str) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(dsn, autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
@@ -135,13 +137,14 @@ def _connect(dsn: str) -> psycopg.Connection[TupleRow]:
         ) from error
 
 
-def _applied(connection: psycopg.Connection[TupleRow], component: str) -> dict[int, tuple[str, str]]:
+def _applied(connection: psycopg.Connection[Any], component: str) -> dict[int, tuple[str, str]]:
     """Return number -> (name, sha256) of what the data base holds."""
-    if connection.execute("SELECT to_regclass('ticketcore_migrations')").fetchone() == (None,):
-        return {}
-    rows = connection.execute(
-        "SELECT number, name, sha256 FROM ticketcore_migrations WHERE component = %s ORDER BY number", (component,)
-    )
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        if cursor.execute("SELECT to_regclass('ticketcore_migrations')").fetchone() == (None,):
+            return {}
+        rows = cursor.execute(
+            "SELECT number, name, sha256 FROM ticketcore_migrations WHERE component = %s ORDER BY number", (component,)
+        ).fetchall()
     return {number: (name, digest) for number, name, digest in rows}
 
 
@@ -168,7 +171,7 @@ def _missing(component: str, wanted: list[Migration], applied: Mapping[int, tupl
     return wanted[newest:]
 
 
-def _apply(connection: psycopg.Connection[TupleRow], component: str, migration: Migration, lock_timeout: float) -> None:
+def _apply(connection: psycopg.Connection[Any], component: str, migration: Migration, lock_timeout: float) -> None:
     try:
         with connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{int(lock_timeout * 1000)}ms",))

@@ -1,0 +1,266 @@
+"""The log in PostgreSQL: every append is one call, one round trip, one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID, uuid4
+
+import psycopg
+from eventsourcing.persistence import IntegrityError, Notification
+from eventsourcing.postgres import PostgresApplicationRecorder
+from psycopg.rows import tuple_row
+
+from ticketcore.errors import ConfigurationError
+from ticketcore.ids import Kind
+from ticketcore.store.append_call import APPEND, arguments, outcomes
+from ticketcore.store.appends import check_append, from_receipt, learn, own_clash, ready
+from ticketcore.store.arrays import event_rows, key_rows, uuids
+from ticketcore.store.datastore import Datastore
+from ticketcore.store.library import expected_of, recorded_at_positions
+from ticketcore.store.migrate import check_migrated
+from ticketcore.store.patience import patiently
+from ticketcore.store.port import Append, Appended, Claim, Loaded, Outcome, Receipt, Record
+from ticketcore.store.subscription import PollingSubscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventsourcing.persistence import ApplicationRecorder, StoredEvent, Subscription
+    from psycopg import Connection
+    from psycopg.rows import DictRow
+
+__all__ = ["MIGRATIONS", "PostgresLog"]
+
+T = TypeVar("T")
+MIGRATIONS = Path(__file__).parent / "sql" / "log"
+"""Folder of the log's migrations."""
+
+_PART = 1_048_576
+_SEQUENCES = {Kind.TICKET: "log.ticket_numbers", Kind.CUSTOMER: "log.customer_numbers"}
+_FIELDS = "position, recorded_at, originator_id, originator_version, topic, state"
+_LOAD = f"""
+SELECT {_FIELDS} FROM log.events WHERE originator_id = ANY(%b)
+UNION ALL SELECT position, NULL, originator_id, count, NULL, digest FROM log.receipts WHERE command_id = %b
+"""
+_READ = f"""
+SELECT {_FIELDS} FROM (
+    SELECT *, sum(octet_length(state) + 64) OVER (ORDER BY position) - octet_length(state) AS before
+    FROM log.events WHERE position > %b ORDER BY position LIMIT %b
+) AS page WHERE before - 64 < %b ORDER BY position
+"""
+
+
+class PostgresLog(PostgresApplicationRecorder):
+    """Fulfils :class:`ticketcore.store.port.EventLog`, and is a recorder of the eventsourcing library.
+
+    Args:
+        dsn: libpq connection string or URI of a migrated data base.
+        name: of the log; written at the first opening, and never another afterwards.
+        pool_size: connections per process, 1 to 100.
+        keys_here: the key store is in the same data base: its rows are written in the events' transaction.
+        patience: seconds for which a server that is away is tried again.
+    Raises:
+        StoreUnavailable: the server is away or too old, or the data base was not migrated.
+        ConfigurationError: the log has another name.
+    """
+
+    def __init__(
+        self, dsn: str, *, name: str = "main", pool_size: int = 8, keys_here: bool = True, patience: float = 30.0
+    ) -> None:
+        self.datastore: Datastore
+        super().__init__(Datastore(dsn, pool_size=pool_size, timeout=patience), events_table_name="events")
+        self._name, self._keys_here, self._patience = name, keys_here, patience
+        try:
+            patiently(self.datastore, min(patience, 5.0), self._check, "open the log")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """The log's name."""
+        return self._name
+
+    def epoch(self) -> UUID:
+        row = self._fetch("SELECT epoch FROM log.meta", "read the epoch")
+        return UUID(str(row[0][0]))
+
+    def append(self, batch: Sequence[Append]) -> list[Outcome]:
+        """See the port. Raises :class:`EventTooLarge` before anything is sent, StoreUnavailable after a bounded time."""
+        found: dict[int, Outcome] = {}
+        for number, append in enumerate(batch):
+            check_append(append)
+            if (clash := own_clash(append)) is not None:
+                receipt = self.load((), append.command_id).receipt
+                found[number] = from_receipt(receipt, append.digest) if receipt else clash
+        todo = [(number, append) for number, append in enumerate(batch) if number not in found]
+        known: dict[UUID, int] = {}
+        while todo:
+            now, later = ready(todo, known)
+            for number, outcome in zip(now, self._call([batch[number] for number in now]), strict=True):
+                found[number] = outcome
+                learn(known, batch[number], outcome)
+            todo = [(number, batch[number]) for number in later]
+        return [found[number] for number in range(len(batch))]
+
+    def append_bulk(self, append: Append) -> Outcome:
+        check_append(append)
+        if (clash := own_clash(append)) is not None:
+            receipt = self.load((), append.command_id).receipt
+            return from_receipt(receipt, append.digest) if receipt else clash
+        call = arguments([append], keys_here=self._keys_here, events_here=False)
+        redacted = set(append.destroy_events)
+        keys = [key for key in append.keys if key[:2] not in redacted] if self._keys_here else []
+
+        def work(connection: Connection[DictRow]) -> Outcome:
+            with connection.transaction(), connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+                [outcome] = outcomes([append], cursor.execute(APPEND, call, prepare=True))
+                if not isinstance(outcome, Appended):
+                    return outcome
+                if outcome.position is not None:
+                    first = outcome.position - len(append.events) + 1
+                    with cursor.copy(f"COPY log.events ({_FIELDS}) FROM STDIN (FORMAT binary)") as copy:
+                        for block in event_rows(append.events, first, outcome.recorded_at):
+                            copy.write(block)
+                if keys:
+                    with cursor.copy("COPY keys.event_keys FROM STDIN (FORMAT binary)") as copy:
+                        for block in key_rows(keys):
+                            copy.write(block)
+            return outcome
+
+        return self._run(work, "append in bulk")
+
+    def load(self, originator_ids: Sequence[UUID], command_id: UUID | None = None) -> Loaded:
+        streams: dict[UUID, list[Record]] = {id_: [] for id_ in originator_ids}
+        receipt = None
+        for row in self._fetch(_LOAD, "load", uuids(originator_ids), command_id):
+            if row[1] is None:
+                assert command_id is not None  # noqa: S101 -- NULL equals no command's id
+                receipt = Receipt(command_id, row[5], row[2], row[0], row[3])
+            else:
+                streams[row[2]].append(Record._make(row))
+        for records in streams.values():
+            records.sort(key=_version)
+        return Loaded(streams, receipt)
+
+    def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]:
+        return [Record._make(row) for row in self._fetch(_READ, "read", after, limit, max_bytes)]
+
+    def head(self) -> int:
+        rows = self._fetch("SELECT position FROM log.events ORDER BY position DESC LIMIT 1", "read the last position")
+        return int(rows[0][0]) if rows else 0
+
+    def allocate(self, kind: Kind, count: int) -> list[int]:
+        query = f"SELECT nextval('{_SEQUENCES[kind]}') FROM generate_series(1, %b)"
+        return [row[0] for row in self._fetch(query, "allocate numbers", count)]
+
+    def owner(self, kind: str, value: bytes) -> Claim | None:
+        query = "SELECT kind, value, owner, ref FROM log.claims WHERE kind = %b AND value = %b"
+        rows = self._fetch(query, "look up a claim", kind, value)
+        return Claim._make(rows[0]) if rows else None
+
+    def owners(self, kind: str) -> dict[bytes, UUID]:
+        return dict(self._fetch("SELECT value, owner FROM log.claims WHERE kind = %b", "read claims", kind))
+
+    def put_blob(self, content: bytes) -> str:
+        digest = hashlib.sha256(content).digest()
+
+        def work(connection: Connection[DictRow]) -> None:
+            with connection.transaction(), connection.cursor() as cursor:
+                # Parts are committed together: where the first is, all are.
+                if cursor.execute("SELECT FROM log.blobs WHERE digest = %b AND part = 0", (digest,)).rowcount == 0:
+                    cursor.executemany(
+                        "INSERT INTO log.blobs (digest, part, data) VALUES (%b, %b, %b) ON CONFLICT DO NOTHING",
+                        [
+                            (digest, part, content[part * _PART : (part + 1) * _PART])
+                            for part in range(max(1, -(-len(content) // _PART)))
+                        ],
+                    )
+
+        self._run(work, "store a blob")
+        return digest.hex()
+
+    def get_blob(self, digest: str) -> bytes | None:
+        query = "SELECT data FROM log.blobs WHERE digest = %b ORDER BY part"
+        rows = self._fetch(query, "read a blob", bytes.fromhex(digest))
+        return b"".join(row[0] for row in rows) if rows else None
+
+    def close(self) -> None:
+        self.datastore.close()
+
+    # What the eventsourcing library asks of a recorder.
+
+    def create_table(self) -> None:
+        """Do nothing: the schema is made by ``ticketcore db migrate``."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        if not stored_events:
+            return None
+        append = Append(uuid4(), b"", expected_of(stored_events), tuple(stored_events))
+        try:
+            [outcome] = self.append([append])
+        except psycopg.IntegrityError as error:
+            raise IntegrityError(str(error)) from error
+        return recorded_at_positions(outcome, len(stored_events))
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        first = 1 if start is None else start if inclusive_of_start else start + 1
+        query = """
+            SELECT position, originator_id, originator_version, topic, state FROM log.events
+            WHERE position >= %s AND position <= %s AND (%s::text[] IS NULL OR topic = ANY(%s::text[]))
+            ORDER BY position LIMIT %s
+        """
+        wanted = list(topics) or None
+        last = (1 << 63) - 1 if stop is None else stop
+        rows = self._fetch(query, "read notifications", first, last, wanted, wanted, limit)
+        return [
+            Notification(id=at, originator_id=id_, originator_version=version, topic=topic, state=state)
+            for at, id_, version, topic, state in rows
+        ]
+
+    def max_notification_id(self) -> int | None:
+        return self.head() or None
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        return PollingSubscription(self, gt=gt, topics=topics)
+
+    def _call(self, appends: Sequence[Append]) -> list[Outcome]:
+        call = arguments(appends, keys_here=self._keys_here)
+        return outcomes(appends, self._fetch(APPEND, "append", *call))
+
+    def _run(self, work: Callable[[Connection[DictRow]], T], what: str) -> T:
+        return patiently(self.datastore, self._patience, work, what)
+
+    def _fetch(self, query: str, what: str, *params: Any) -> list[tuple[Any, ...]]:
+        def work(connection: Connection[DictRow]) -> list[tuple[Any, ...]]:
+            with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+                return cursor.execute(query, params, prepare=True).fetchall()
+
+        return self._run(work, what)
+
+    def _check(self, connection: Connection[DictRow]) -> None:
+        check_migrated(connection, "log", MIGRATIONS)
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute("SELECT name FROM log.meta").fetchone()
+            if row is None:
+                cursor.execute("INSERT INTO log.meta (name) VALUES (%s) ON CONFLICT DO NOTHING", (self._name,))
+                row = cursor.execute("SELECT name FROM log.meta").fetchone()
+        if row is None or row[0] != self._name:
+            raise ConfigurationError(
+                f"the log in data base {self.datastore.dbname!r} is named {row and row[0]!r}, expected {self._name!r}"
+                " (set TICKETCORE_LOG_NAME to its name, or use another data base)"
+            )
+
+
+def _version(record: Record) -> int:
+    return record.originator_version
