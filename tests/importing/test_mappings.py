@@ -81,7 +81,12 @@ def test_comments_and_layout_do_not_change_the_digest() -> None:
         (RECORDS + "file: {times: [soon]}\n", 10, 1, "times has 'soon', expected iso8601"),
         (RECORDS.replace("records", "columns"), 1, 7, "rows is 'columns', expected 'records' or 'activities'"),
         (RECORDS.replace("rows: records\n", ""), 1, 1, "rows is None, expected 'records' or 'activities'"),
-        (ACTIVITIES.replace("body: text", "team: x"), 8, 3, "commented takes no `team`, expected of its fields: author"),
+        (
+            ACTIVITIES.replace("body: text", "team: x"),
+            8,
+            3,
+            "commented takes no `team`, expected of its fields: author",
+        ),
         (ACTIVITIES.replace("Open: opened", "Open: rated"), 7, 9, "rated needs `score`"),
         (ACTIVITIES.replace("Open: opened", "Open: opnd"), 7, 9, "'opnd' is unknown, expected 'opened'"),
         ("rows: [", 1, 8, "no YAML"),

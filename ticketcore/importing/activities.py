@@ -109,7 +109,7 @@ class Activities:
             fields = {"changes": changes}
         else:
             cls = known.cls
-            fields = self._fields(known, values, tags, case, at)
+            fields = self._fields(known, values, tags, case, at, actor)
             if wanted is not None:
                 fields["requester_id"] = self._desk.customer(*wanted, max(at, case.last_at), row.line)
             if cls is ev.Assigned and fields["team_id"] is None and fields["agent_id"] is None:
@@ -154,7 +154,13 @@ class Activities:
         return self._common.actors.get(actor, role)
 
     def _fields(
-        self, known: _Compiled, values: dict[str, Any], tags: tuple[str, ...] | None, case: Case, at: datetime
+        self,
+        known: _Compiled,
+        values: dict[str, Any],
+        tags: tuple[str, ...] | None,
+        case: Case,
+        at: datetime,
+        actor: str | None,
     ) -> dict[str, Any]:
         """Return an event's fields; what a whole new value is made of and the row does not tell stays as it was."""
         cls = known.cls
@@ -181,7 +187,7 @@ class Activities:
         if cls is ev.Rated:
             return {"score": values["score"], "remark": values.get("body")}
         if cls is ev.TimeLogged:
-            agent = values.get("agent") or case.agent_id or "unknown"
+            agent = values.get("agent") or actor or case.agent_id or "unknown"
             return {"seconds": values["seconds"], "agent_id": agent, "note": values.get("body")}
         if cls is ev.RequesterChanged:
             return {"requester_id": None}

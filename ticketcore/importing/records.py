@@ -11,7 +11,7 @@ from ticketcore.importing.columns import Common
 from ticketcore.importing.drafts import source
 from ticketcore.importing.errors import RowRejected
 from ticketcore.importing.mapping import SlaWord, Step
-from ticketcore.importing.stated import StatedColumns, take
+from ticketcore.importing.stated import StatedColumns, at_opening, take
 from ticketcore.importing.steps import steps
 
 if TYPE_CHECKING:
@@ -140,17 +140,15 @@ class Records:
         began = Status.OPEN if "agent_id" in fields else Status.NEW
         moves = [] if fresh else steps(began, step, grouped.state)
         drafts: list[Draft] = [(ev.SlaBreached, {"target": target}) for target in self._breaches(cells, None)]
-        at_once = self.stated.find(cells, changed=True, end=None)
+        recorded, held = at_opening(self.stated.find(cells, changed=True, end=None), opened_at)
         later = self.stated.find(cells, changed=False, end=_end(moves))
         texts = {c: common.texts.check(cells[i], c) for i, c in self._changes if cells[i] not in common.null}
         id_ = desk.ticket_id(name, opened_at)
         if wanted is not None:
             fields["requester_id"] = desk.customer(*wanted, opened_at, row.line)
-        stated: dict[str, str] = {}
-        told = source(row.line, grouped.state if fresh else None, stated)
+        told = source(row.line, grouped.state if fresh else None, recorded | texts)
         case = desk.open(name, id_, opened_at, opener, told, fields)
-        stated |= take(case, at_once, opened_at)[0] | texts
-        case.cells = grouped
+        case.cells, case.said, case.held = grouped, recorded, held or None
         if drafts or moves:
             self._write(case, row, at, actor, drafts, moves, grouped, take(case, later, at), "(start)")
         return case

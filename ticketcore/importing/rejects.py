@@ -40,7 +40,9 @@ class RejectFile:
                 if not same:
                     self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
                     csv.writer(self._file).writerow(("line", "reason", "row"))
+                    self._file.flush()
             except OSError as error:
+                self._close()
                 raise ImportRefused(
                     self._source, f"the reject file {self._path} can't be written ({error.strerror})",
                     "a file that can be written", "name another by --rejects",
@@ -52,6 +54,9 @@ class RejectFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             with suppress(OSError):  # a full disk: flush() has said so, and closing can only fail likewise
                 self._file.close()

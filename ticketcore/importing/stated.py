@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ticketcore.importing.columns import Common
     from ticketcore.importing.mapping import Stated
 
-__all__ = ["Found", "StatedColumns", "take"]
+__all__ = ["Found", "StatedColumns", "at_opening", "take"]
 
 
 class Found(NamedTuple):
@@ -88,6 +88,13 @@ class StatedColumns:
             if not_before is not None and cells[not_before[0]] not in null:
                 due = common.times.parse(cells[not_before[0]], not_before[1])
             found.append(Found(name, text, due, on is not None))
+
+
+def at_opening(found: Sequence[Found], at: datetime) -> tuple[dict[str, str], dict[str, tuple[datetime, str]]]:
+    """Return what the opening states, and what waits: name -> (from when, value)."""
+    recorded = {name: text for name, text, due, _ in found if due is None or due <= at}
+    held = {name: (due, text) for name, text, due, _ in found if due is not None and due > at}
+    return recorded, held
 
 
 def take(case: Case, found: Sequence[Found], at: datetime) -> tuple[dict[str, str], dict[str, str]]:
