@@ -16,7 +16,7 @@ from projections.report_types import Figure, Selection
 from projections.schema import connect
 from ticketcore.errors import StoreUnavailable
 
-__all__ = ["Connection", "Rows", "figures", "number", "run", "snapshot", "text", "tickets_from"]
+__all__ = ["Connection", "Rows", "figures", "number", "rows", "run", "snapshot", "text", "tickets_from"]
 
 Rows = list[dict[str, Any]]
 Connection = psycopg.Connection[dict[str, Any]]
@@ -88,3 +88,11 @@ def number(value: Any) -> float | None:
     if value is None or isinstance(value, int):
         return value
     return int(value) if value == int(value) and not isinstance(value, float) else float(value)
+
+
+def rows(dsn: str, statement: str, values: Mapping[str, Any] | None = None) -> Rows:
+    """Return the rows of a query on the read models, as they are now."""
+    with connect(dsn) as plain:
+        connection = cast("Connection", plain)
+        connection.row_factory = dict_row
+        return run(connection, statement, values)

@@ -51,7 +51,7 @@ def three_lives() -> list[Life]:
 def project(dsn: str, lives: list[Life]) -> None:
     install(dsn)
     log = ListLog([event for life in lives for event in life.events])
-    runner = Runner(dsn, log, log.decode)  # type: ignore[arg-type]  # it reads only what the list has
+    runner = Runner(dsn, log, log.decode)
     try:
         runner.catch_up()
     finally:
