@@ -27,8 +27,8 @@ __all__ = ["BODY", "SUBJECT", "Place", "now", "opened"]
 SUBJECT = "Parcel 4711 has not arrived"
 BODY = (
     "Good morning, my parcel was promised for last Tuesday and the tracking page has said 'in transit' ever since. "
-    "The neighbours have nothing either. Could you please find out where it is, and whether it can still be here by the "
-    "weekend? It is a present. If not, I would rather have the money back. Thank you."
+    "The neighbours have nothing either. Could you please find out where it is, and whether it can be here by the weekend? "
+    "It is a present. If not, I would rather have the money back. Thank you."
 )
 """About 300 bytes of text, as issue and answer have it."""
 

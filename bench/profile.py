@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Steps", "profile"]
 
 _STORE = [
-    (Sealer, "seal", "seal"),
-    (Sealer, "ensure_persons", "keys of persons"),
+    (Sealer, "seal_many", "seal"),
     (PostgresKeyStore, "persons", "keys of persons"),
     (PostgresKeyStore, "put_persons", "keys of persons"),
     (Codec, "to_stored_event", "encode"),
