@@ -1,1 +1,50 @@
-"""An event-sourced ticket core: commands in, events in an append-only PostgreSQL log, read models out."""
+"""An event-sourced ticket core: record, project, replay, report, prove.
+
+Open a :class:`TicketCore`, call its methods; everything listed in ``__all__`` is public.
+"""
+
+from ticketcore.app import TicketCore
+from ticketcore.domain.commands import AttachmentContent
+from ticketcore.domain.customer_commands import Identity
+from ticketcore.domain.types import (
+    Actor,
+    Assurance,
+    Channel,
+    Direction,
+    IdentityKind,
+    Level,
+    LinkKind,
+    Priority,
+    Role,
+    SlaTarget,
+    Status,
+)
+from ticketcore.errors import TicketCoreError
+from ticketcore.execute import Options, Recorded
+from ticketcore.replay import Clock, HistoryEntry, Message, TicketView
+from ticketcore.settings import Settings
+
+__all__ = [
+    "Actor",
+    "Assurance",
+    "AttachmentContent",
+    "Channel",
+    "Clock",
+    "Direction",
+    "HistoryEntry",
+    "Identity",
+    "IdentityKind",
+    "Level",
+    "LinkKind",
+    "Message",
+    "Options",
+    "Priority",
+    "Recorded",
+    "Role",
+    "Settings",
+    "SlaTarget",
+    "Status",
+    "TicketCore",
+    "TicketCoreError",
+    "TicketView",
+]

@@ -17,6 +17,7 @@ from ticketcore.cache import StateCache
 from ticketcore.domain.customer import Customer
 from ticketcore.execute import Executor
 from ticketcore.numbers import NumberPool
+from ticketcore.prepare import own_persons
 from ticketcore.sealing.keyring import Keyring
 from ticketcore.sealing.sealer import Sealer
 from ticketcore.settings import Settings
@@ -81,8 +82,11 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         if make_keys and known.keys is None and known.key_file is not None and not known.key_file.exists():
             create_keys(known)
         keyring = Keyring.load(known)
-        assert known.dsn and known.keys_dsn  # noqa: S101 -- resolve() names them
-        log = PostgresLog(known.dsn, name=known.log_name, pool_size=known.pool_size, keys_here=known.keys_dsn == known.dsn)
+        assert known.dsn is not None  # noqa: S101 -- resolve() names every store
+        assert known.keys_dsn is not None  # noqa: S101 -- likewise
+        log = PostgresLog(
+            known.dsn, name=known.log_name, pool_size=known.pool_size, keys_here=known.keys_dsn == known.dsn
+        )
         keys = PostgresKeyStore(known.keys_dsn)
         read: ReadModels = read_models_entry("default")(known, log)
         return cls(known, log, keys, Sealer(keyring, keys, Codec()), read)
@@ -135,12 +139,14 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         self.close()
 
     def _persons_of(self, customer: UUID) -> Sequence[UUID]:
-        """Return the tickets of a customer and of all merged into it: their own keys go with the customer's."""
+        """Return the own keys of a customer's tickets, and of those of all merged into it: they go with the customer's."""
         if self._settings.projects_inline:
             self._read.catch_up()
         state = self._executor.load((customer,))[customer]
         records = (customer, *(state.absorbed if isinstance(state, Customer) else ()))
-        return [ticket for record in records for ticket in self._read.tickets_of(record)]
+        tickets = dict.fromkeys(ticket for record in records for ticket in self._read.tickets_of(record))
+        candidates = [person for ticket in tickets for person in own_persons(ticket)]
+        return [person for person, key in self._keys.persons(candidates).items() if key is not None]
 
     def _after_fork(self) -> None:
         self._threads = None

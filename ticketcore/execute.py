@@ -17,7 +17,7 @@ from ticketcore.domain.types import Actor, Role
 from ticketcore.errors import ClaimTaken, CommandReused, Conflict, Forgotten, StoreUnavailable, TicketCoreError
 from ticketcore.ids import Kind, aggregate_id, kind_of, number_of, parse_number
 from ticketcore.permissions import check
-from ticketcore.prepare import Prepared, person_of, prepare
+from ticketcore.prepare import Prepared, prepare
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ class Executor:
         self._log, self._group, self._codec, self._sealer = log, group, codec, sealer
         self._cache, self._numbers, self._keys_apart = cache, numbers, keys_apart
 
-    def execute(
-        self, command: Command, by: Actor, options: Options, *, also_forget: Sequence[UUID] = ()
-    ) -> Recorded:
+    def execute(self, command: Command, by: Actor, options: Options, *, also_forget: Sequence[UUID] = ()) -> Recorded:
         """Record *command* and return what it recorded.
 
         States may come from the cache; whatever would reject the command or make it a no-op is decided again on
@@ -273,9 +271,7 @@ class Executor:
             case VersionConflict() | PersonGone():
                 return None
 
-    def _first_result(
-        self, command: Command, receipt: Receipt, digest: bytes, also_forget: Sequence[UUID]
-    ) -> Recorded:
+    def _first_result(self, command: Command, receipt: Receipt, digest: bytes, also_forget: Sequence[UUID]) -> Recorded:
         if receipt.digest != digest:
             raise CommandReused(receipt.command_id)
         records = self._log.read(receipt.position - receipt.count, receipt.count) if receipt.position else []
@@ -316,7 +312,7 @@ def _context(by: Actor, options: Options, sealer: Sealer) -> Context:
     )
 
 
-def _which(command: Command, id_: UUID) -> str:
+def _which(id_: UUID) -> str:
     return f"{(kind_of(id_) or Kind.TICKET).name.lower()} {number_of(id_)}"
 
 
@@ -329,7 +325,7 @@ def _check_expected(command: Command, view: _View, expected: int | None) -> None
     if actual != expected:
         records = (view.records or {}).get(main, ())
         between = [r.topic for r in records if r.originator_version > expected]
-        raise Conflict(command.NAME, _which(command, main), expected, actual, between)
+        raise Conflict(command.NAME, _which(main), expected, actual, between)
 
 
 def _check_between(command: Command, before: _View, view: _View) -> None:
@@ -340,4 +336,4 @@ def _check_between(command: Command, before: _View, view: _View) -> None:
         between = [r.topic for r in records if r.originator_version > expected]
         if command.conflicts_with.intersection(between):
             actual = records[-1].originator_version
-            raise Conflict(command.NAME, _which(command, id_), expected, actual, between)
+            raise Conflict(command.NAME, _which(id_), expected, actual, between)

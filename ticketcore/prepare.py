@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID, uuid5
 
 from ticketcore.domain.context import EXCERPT_BYTES, Content, excerpt
 from ticketcore.domain.customer_commands import CustomerCommand
@@ -12,7 +13,6 @@ from ticketcore.domain.ticket_events import Attachment, BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from uuid import UUID
 
     from ticketcore.domain.base import Event
     from ticketcore.domain.commands import Command
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from ticketcore.sealing.sealer import PendingKey, Sealer
     from ticketcore.store.port import EventKey, EventLog
 
-__all__ = ["Prepared", "person_of", "prepare"]
+__all__ = ["Prepared", "own_persons", "person_of", "prepare"]
+
+GENERATIONS = 8
+"""How many requesters of one ticket can be forgotten one after the other while it is written on."""
 
 
 class Prepared(NamedTuple):
@@ -52,12 +55,15 @@ def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None],
         if isinstance(state, Ticket) and state.requester_id is not None:
             return state.requester_id
         break
-    return fallback(command, ids)
-
-
-def fallback(command: Command, ids: tuple[UUID, ...]) -> UUID:
-    """Return the aggregate itself: who text is sealed for while no living person is known."""
     return ids[0] if ids else command.streams()[0]
+
+
+def own_persons(aggregate: UUID) -> tuple[UUID, ...]:
+    """Return whom a ticket's text is sealed for while no living person is known: the ticket itself.
+
+    A forgotten requester takes the ticket's own key along, so what is written afterwards has the next one, and so on.
+    """
+    return (aggregate, *(uuid5(aggregate, f"after {n}") for n in range(1, GENERATIONS)))
 
 
 def prepare(
@@ -73,9 +79,9 @@ def prepare(
     A text of more than :data:`EXCERPT_BYTES` and every attachment become blobs. Blobs of a command that is then
     rejected stay behind, unreadable, and harm nobody.
     """
-    person = person_of(command, states, ids)
-    if person in gone:
-        person = fallback(command, ids)
+    aggregate = ids[0] if ids else command.streams()[0]
+    candidates = (person_of(command, states, ids), *own_persons(aggregate))
+    person = next((candidate for candidate in candidates if candidate not in gone), candidates[-1])
     body: str | None = getattr(command, "body", None)
     files = getattr(command, "attachments", ())
     long = body is not None and len(body) * 4 > EXCERPT_BYTES and len(body.encode()) > EXCERPT_BYTES

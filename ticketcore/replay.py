@@ -218,7 +218,7 @@ def _message(recorded: RecordedEvent, corrections: Sequence[ev.CommentCorrected]
         direction=event.direction,
         channel=event.channel,
         actor=str(event.meta.actor),
-        author=_number(comment.author_id if comment else event.requester_id),
+        author=_number(event.author_id if isinstance(event, ev.Commented) else event.requester_id),
         author_name=comment.author_name if comment else None,
         body=last.body,
         first_body=event.body,
@@ -282,5 +282,5 @@ def _numbers(ids: Iterable[UUID]) -> tuple[str, ...]:
     return tuple(sorted(number_of(id_) if kind_of(id_) is not None else str(id_) for id_ in ids))
 
 
-def _link(other: UUID, kind: str, inverse: bool) -> str:  # noqa: FBT001 -- mirrors the state's tuple
+def _link(other: UUID, kind: str, inverse: bool) -> str:
     return f"{'is ' if inverse else ''}{kind}{' of' if inverse else ''} {_number(other)}"

@@ -131,9 +131,7 @@ def test_a_stale_expected_version_is_a_conflict_that_names_both(core: TicketCore
 def test_many_comments_at_once_never_fail_each_other(core: TicketCore) -> None:
     number = core.open_ticket(channel="chat", by=SHOP).number
     with ThreadPoolExecutor(16) as pool:
-        done = list(
-            pool.map(lambda i: core.comment(number, direction="inbound", body=f"line {i}", by=SHOP), range(64))
-        )
+        done = list(pool.map(lambda i: core.comment(number, direction="inbound", body=f"line {i}", by=SHOP), range(64)))
     assert sorted(r.version for r in done) == list(range(2, 66))
     assert len(core.show_ticket(number, by=ANA).messages) == 65
 

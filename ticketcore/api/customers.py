@@ -87,9 +87,7 @@ class CustomerCommands(Api):
         Text sealed for other persons (an answer in another customer's ticket) stays. *reason* is recorded in clear.
         """
         id_ = self._id_of_customer(customer)
-        return self._do(
-            cmd.Forget, by, options, also_forget=self._persons_of(id_), customer_id=id_, reason=reason
-        )
+        return self._do(cmd.Forget, by, options, also_forget=self._persons_of(id_), customer_id=id_, reason=reason)
 
     def _id_of_customer(self, customer: Name) -> UUID:
         id_ = self._customer(customer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.api.base import Api, Name
 from ticketcore.domain import ticket_events as ev
@@ -130,7 +130,9 @@ class Queries(Api):
         id_ = self._id(customer, Kind.CUSTOMER)
         if self._executor.load((id_,))[id_] is None:
             raise NotFound("customer", number_of(id_))
-        check(by, Action.CUSTOMER_HISTORY, Facts(f"customer {number_of(id_)}", own=id_ in self._executor.identities(by)))
+        check(
+            by, Action.CUSTOMER_HISTORY, Facts(f"customer {number_of(id_)}", own=id_ in self._executor.identities(by))
+        )
         self._wait(seen)
         rows = [
             row
@@ -247,7 +249,12 @@ def _event_of(row: Correspondence) -> Event:
     """Return the event whose sealed content a row of the read model holds, as far as opening it needs."""
     meta = Meta(occurred_at=row.occurred_at, actor=Actor.system("history"), command_id=row.ticket_id)
     cls = EVENT_CLASSES[f"ticket.{row.kind}"]
-    fields = {"direction": row.direction, "channel": row.channel, "comment": row.version, "sealed": row.sealed}
+    fields: dict[str, Any] = {
+        "direction": row.direction,
+        "channel": row.channel,
+        "comment": row.version,
+        "sealed": row.sealed,
+    }
     return cls(
         originator_id=row.ticket_id,
         originator_version=row.version,

@@ -228,13 +228,25 @@ class TicketCommands(Api):
         )  # fmt: skip
 
     def link(
-        self, ticket: Name, *, by: Actor, other: Name, kind: LinkKind | str = LinkKind.RELATED, **options: Unpack[Options]
+        self,
+        ticket: Name,
+        *,
+        by: Actor,
+        other: Name,
+        kind: LinkKind | str = LinkKind.RELATED,
+        **options: Unpack[Options],
     ) -> Recorded:
         """Relate two tickets; *kind* as seen from the first. Written on both."""
         return self._on(cmd.Link, ticket, by, options, other_id=self._ticket(other), kind=kind)
 
     def unlink(
-        self, ticket: Name, *, by: Actor, other: Name, kind: LinkKind | str = LinkKind.RELATED, **options: Unpack[Options]
+        self,
+        ticket: Name,
+        *,
+        by: Actor,
+        other: Name,
+        kind: LinkKind | str = LinkKind.RELATED,
+        **options: Unpack[Options],
     ) -> Recorded:
         """Remove a relation; written on both."""
         return self._on(cmd.Unlink, ticket, by, options, other_id=self._ticket(other), kind=kind)

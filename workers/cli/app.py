@@ -28,7 +28,14 @@ app.add_typer(customers.app, name="customer")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(models.dead_letters, name="dead-letters")
 app.add_typer(models.workers, name="worker")
-for command in (*log.commands, *queue.commands, *importing.commands, *report.commands, *models.commands, *demo.commands):
+for command in (
+    *log.commands,
+    *queue.commands,
+    *importing.commands,
+    *report.commands,
+    *models.commands,
+    *demo.commands,
+):
     app.command()(command)
 
 
