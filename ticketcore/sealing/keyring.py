@@ -228,7 +228,7 @@ def _parse(text: str, origin: str, stamp: tuple[int, int, int] | None = None) ->
     """Return the ring of a text; no error shows any of it."""
     try:
         content = json.loads(text)
-        active, encoded = content["active"], content["keys"]
+        active, encoded = str(content["active"]), content["keys"]
         keys = {str(name): base64.b64decode(value, validate=True) for name, value in encoded.items()}
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
         problem = f"not valid JSON at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "malformed"
