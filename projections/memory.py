@@ -14,7 +14,7 @@ from projections.history import Message, TicketOwner
 from projections.queues import IN_QUEUE, order
 from projections.schema import MODELS
 from ticketcore.errors import WaitTimeout
-from ticketcore.ids import number_of
+from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.read_models import Correspondence, QueueEntry
 from ticketcore.store.codec import Codec
 from ticketcore.store.port import Record
@@ -82,13 +82,14 @@ class MemoryReadModels:
     def position(self) -> int:
         return self._position
 
-    def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
+    def wait_for(self, aggregate_id: UUID, version: int, timeout: float) -> None:
+        models = ("history",) if kind_of(aggregate_id) is Kind.CUSTOMER else tuple(self.tables)
         with self._mutex:
             self.catch_up()
-            for name, tables in self.tables.items():
-                row = tables.state(ticket_id)
+            for name in models:
+                row = self.tables[name].state(aggregate_id)
                 if row is None or row.version < version:
-                    raise WaitTimeout(f"ticket {number_of(ticket_id)} in read model {name!r}", version, timeout)
+                    raise WaitTimeout(f"{number_of(aggregate_id)} in read model {name!r}", version, timeout)
 
     def queue(
         self, *, team_id: str | None = None, agent_id: str | None = None, limit: int = 100

@@ -16,7 +16,7 @@ from projections.feed import Decode, Log
 from projections.runner import Runner
 from projections.schema import MODELS, Connection, connect
 from ticketcore.errors import StoreUnavailable, WaitTimeout
-from ticketcore.ids import number_of
+from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.read_models import Correspondence, QueueEntry
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ SELECT (SELECT version FROM queues.tickets WHERE ticket_id = %(id)s),
     (SELECT version FROM history.tickets WHERE ticket_id = %(id)s),
     (SELECT version FROM performance.tickets WHERE ticket_id = %(id)s)
 """
+_CUSTOMER_VERSION = "SELECT version FROM history.customers WHERE customer_id = %(id)s"
 _POSITION = """
 SELECT coalesce(min(coalesce(c.position, 0)), 0)
 FROM read_meta.models m LEFT JOIN read_meta.checkpoints c USING (model, generation)
@@ -88,21 +89,21 @@ class PostgresReadModels:
         [(position,)] = self._rows(_POSITION)
         return int(position)
 
-    def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
+    def wait_for(self, aggregate_id: UUID, version: int, timeout: float) -> None:
         deadline, pause = time.monotonic() + timeout, 0.002
         while True:
-            held = self._versions(ticket_id)
+            held = self._versions(aggregate_id)
             if min(held.values()) >= version:
                 return
             if self._projects:
                 self.runner.catch_up(retry_for=timeout)
-                held = self._versions(ticket_id)
+                held = self._versions(aggregate_id)
                 if min(held.values()) >= version:
                     return
-            self._refuse_parked(ticket_id, version, timeout)
+            self._refuse_parked(aggregate_id, version, timeout)
             if time.monotonic() > deadline:
                 name = min(held, key=lambda name: held[name])
-                raise WaitTimeout(f"ticket {number_of(ticket_id)} in read model {name!r}", version, timeout)
+                raise WaitTimeout(f"{number_of(aggregate_id)} in read model {name!r}", version, timeout)
             time.sleep(pause)
             pause = min(0.05, pause * 2)
 
@@ -129,13 +130,16 @@ class PostgresReadModels:
         for connection in idle:
             connection.close()
 
-    def _versions(self, ticket_id: UUID) -> dict[str, int]:
-        [held] = self._rows(_VERSIONS, {"id": ticket_id})
+    def _versions(self, id_: UUID) -> dict[str, int]:
+        if kind_of(id_) is Kind.CUSTOMER:
+            found = self._rows(_CUSTOMER_VERSION, {"id": id_})
+            return {"history": found[0][0] if found else 0}
+        [held] = self._rows(_VERSIONS, {"id": id_})
         return dict(zip((model.name for model in MODELS), (version or 0 for version in held), strict=True))
 
-    def _refuse_parked(self, ticket_id: UUID, version: int, timeout: float) -> None:
-        for model, cause in self._rows(_PARKED, [ticket_id, version]):
-            what = f"ticket {number_of(ticket_id)}, parked as a dead letter in read model {model!r} ({cause}),"
+    def _refuse_parked(self, id_: UUID, version: int, timeout: float) -> None:
+        for model, cause in self._rows(_PARKED, [id_, version]):
+            what = f"{number_of(id_)}, parked as a dead letter in read model {model!r} ({cause}),"
             raise WaitTimeout(what, version, timeout)
 
     def _rows(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:

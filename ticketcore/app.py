@@ -68,6 +68,7 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         """Open the stores that *settings* name; by default those of the environment, else the embedded server.
 
         Args:
+            settings: where the stores are and how to use them.
             migrate: bring the schemas up to date first (``ticketcore db migrate``).
             make_keys: make a key file where there is none (``ticketcore keys init``).
         Raises:

@@ -72,8 +72,8 @@ class ReadModels(Protocol):
     def position(self) -> int:
         """Return the position that every read model has reached, without moving them."""
 
-    def wait_for(self, ticket_id: UUID, version: int, timeout: float) -> None:
-        """Return once every read model holds *version* of the ticket.
+    def wait_for(self, aggregate_id: UUID, version: int, timeout: float) -> None:
+        """Return once every read model that the ticket or customer is in holds *version* of it.
 
         Raises:
             WaitTimeout: not within *timeout* seconds.
@@ -87,7 +87,9 @@ class ReadModels(Protocol):
         Tickets that wait for the customer or somebody else (pending, on hold) come after those that wait for us.
         """
 
-    def history(self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None) -> Sequence[Correspondence]:
+    def history(
+        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None
+    ) -> Sequence[Correspondence]:
         """Return a customer's correspondence over all channels and merged identities, newest first."""
 
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:

@@ -141,5 +141,5 @@ def test_a_query_waits_for_its_tickets_version_and_says_what_it_waited_for(
     log.events = life.events
     models.wait_for(life.id, 2, 5.0)
     assert [entry.version for entry in models.queue()] == [2]
-    with pytest.raises(WaitTimeout, match=r"ticket T-2026-000001-\d in read model"):
+    with pytest.raises(WaitTimeout, match=r"T-2026-000001-\d in read model"):
         models.wait_for(life.id, 3, 0.05)

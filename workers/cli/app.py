@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 
 import click
 import typer
@@ -28,14 +29,15 @@ app.add_typer(customers.app, name="customer")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(models.dead_letters, name="dead-letters")
 app.add_typer(models.workers, name="worker")
-for command in (
+COMMANDS: tuple[Callable[..., None], ...] = (
     *log.commands,
     *queue.commands,
     *importing.commands,
     *report.commands,
     *models.commands,
     *demo.commands,
-):
+)
+for command in COMMANDS:
     app.command()(command)
 
 

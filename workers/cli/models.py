@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +25,6 @@ from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, console, opened, print_json, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
     from ticketcore.app import TicketCore
 
@@ -167,4 +167,4 @@ def _bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | No
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-commands = [status, rebuild, verify]
+commands: list[Callable[..., None]] = [status, rebuild, verify]
