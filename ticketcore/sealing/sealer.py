@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["PendingKey", "Sealer", "owner_aad"]
 
 _EventRef = tuple[UUID, int, bytes]
-_SMALL = 128
 _SAMPLE = 4096
 
 
@@ -309,7 +308,7 @@ def _content_of(event: Event) -> bytes:
 def _pack(plain: bytes) -> bytes:
     """Return *plain* with its leading byte, deflated where that makes it shorter; a sample decides for long content."""
     sample = plain[:_SAMPLE]
-    if len(plain) >= _SMALL and len(zlib.compress(sample, 1)) < len(sample):
+    if len(plain) <= _SAMPLE or len(zlib.compress(sample, 1)) < len(sample):
         deflated = zlib.compress(plain, wbits=-zlib.MAX_WBITS)
         if len(deflated) < len(plain):
             return b"\1" + deflated
