@@ -6,11 +6,12 @@ import pytest
 
 from projections.memory import MemoryReadModels
 from tests.projections.given import ListLog
-from tests.worked import calendar, relations, replies, waits, work
+from tests.worked import calendar, promises, relations, reopening, replies, waits, work
 from tests.worked.lives import Worked, moment
 from tests.worked.reading import backlog_of, figures_of
 
-LIVES: Sequence[Worked] = (*replies.LIVES, *waits.LIVES, *relations.LIVES, *calendar.LIVES, *work.LIVES)
+GROUPS = (replies, waits, reopening, relations, calendar, work, promises)
+LIVES: Sequence[Worked] = [life for group in GROUPS for life in group.LIVES]
 
 
 def folded(*lives: Worked) -> MemoryReadModels:
