@@ -154,8 +154,8 @@ class _Writer:
         self.subcategory = rng.choice(data["subcategories"][self.topic])
 
     def life(self, n: int) -> Life:
-        opened = self.at
         self._open("main", n)
+        opened = self.at
         self._sort_in()
         if n % 33 == 7:  # noqa: PLR2004 how often somebody writes twice
             self._duplicate(unmerge=n % 66 == 7)  # noqa: PLR2004 likewise
@@ -215,6 +215,7 @@ class _Writer:
             self._later(5, 60)
             self._step("unmerge", f"agent:{self.agent}", ticket="again")
             self._step("link", f"agent:{self.agent}", ticket="again", other="main", kind="related")
+            self._finish("again")
 
     def _reply(self, body: str, *, direction: str = "outbound") -> None:
         by = f"agent:{self.agent}"
@@ -260,6 +261,7 @@ class _Writer:
         self._later(3, 240, work=True)
         if n % 50 == 20:  # noqa: PLR2004 one in so many
             self._step("split_off", f"agent:{self.agent}", ticket="part", of="main", subject=self.texts.subject())
+            self._finish("part")
         self._solve()
         if n % 45 == 13:  # noqa: PLR2004 likewise
             self._later(5, 40)
@@ -278,6 +280,16 @@ class _Writer:
         self._step("solve", f"agent:{self.agent}", resolution=self.subcategory)
         if _chance(self.rng, 40):
             self._step("log_time", f"agent:{self.agent}", seconds=60 * self.rng.randrange(3, 45), agent_id=self.agent)
+
+    def _finish(self, ticket: str) -> None:
+        """Answer and solve a ticket beside the main one, without hurry; the main one goes on where it was."""
+        now, agent = self.at, f"agent:{self.agent}"
+        self._later(30, 900, work=True)
+        self._step("assign", agent, ticket=ticket, team_id=self.team, agent_id=self.agent)
+        self._later(5, 600, work=True)
+        self._step("comment", agent, ticket=ticket, direction="outbound", channel="mail", body=self.texts.answer())
+        self._step("solve", agent, ticket=ticket, resolution=self.subcategory)
+        self.at = now
 
     def _after(self) -> None:
         again = self.rng.random()
@@ -302,7 +314,7 @@ class _Writer:
             self._step("open_follow_up", "customer", ticket="follow-up", of="main", channel=self.channel,
                        requester=self.person.key, subject=self.texts.subject(), body=self.texts.still())  # fmt: skip
             self._later(30, 900, work=True)
-            self._step("assign", f"agent:{self.agent}", ticket="follow-up", team_id=self.team, agent_id=self.agent)
+            self._finish("follow-up")
 
     def _promises(self, opened: datetime) -> None:
         """Add the service levels, now that it is known when the first reply and the solution come."""

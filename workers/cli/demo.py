@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _SHOWN = 8
+_PIPED_WIDTH = 140
 _PICKS = {
     "customer": "SELECT requester_id AS id FROM performance.tickets WHERE requester_id IS NOT NULL GROUP BY 1"
     " ORDER BY count(DISTINCT channel) DESC, count(*) DESC, 1 LIMIT 1",
@@ -56,6 +57,8 @@ def demo(
     """Go the whole way: start PostgreSQL, record, project, queue, history, replay, report. Repeating doubles nothing."""
     if data is not None and not data.is_file():
         raise InvalidCommand("import", "--data", str(data), "a file", "check the path")
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
     steps = _Steps()
     try:
         _demo(steps, data, mapping, parse_zone(zone), html)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+from rich.table import Table
+
 from projections.report_types import OTHER_TEAMS
-from workers.cli.common import cell, console, table
+from workers.cli.common import cell, console
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from projections.report import Explanation, Figure, Report
 
@@ -50,6 +53,19 @@ def shown(value: float | None, digits: int = 2) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
 
 
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]], *, texts: Sequence[str] = ()
+) -> None:
+    """Print a table whose first column is never cut; columns are numbers, flush right, but for the first and *texts*."""
+    grid = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        text = number == 0 or column in texts
+        grid.add_column(column, justify="left" if text else "right", no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        grid.add_row(*("-" if value is None else escape(value) for value in row))
+    console.print(grid)
+
+
 def print_report(made: Report) -> None:
     """Print a report: its groups where it has some, else all figures."""
     if made.by is not None:
@@ -77,6 +93,7 @@ def _print_figures(made: Report) -> None:
                      *(shown(values[f"{name}_{part}_{unit}"].value) for part in ("mean", "median", "p90", "p95")))
                     for name, (words, unit) in _SPEED.items()
                 ),
+                texts=("unit",),
             )  # fmt: skip
     weeks = made.weeks[-_WEEKS:]
     table(
@@ -93,6 +110,7 @@ def _print_section(title: str, figures: Sequence[Figure], digits: int = 2) -> No
         title,
         ("figure", "value", "unit", "of tickets", "what it is"),
         ((f.name, shown(f.value, digits), f.unit, shown(f.count), f.definition) for f in figures),
+        texts=("unit", "what it is"),
     )
 
 
@@ -141,6 +159,7 @@ def print_explanation(found: Explanation, tickets: Sequence[dict[str, Any]]) -> 
             (t["number"], t["external"], *(_value(t[name]) for name in shows), _events(t["events"]))
             for t in tickets
         ),
+        texts=("external", "events", "path", "status"),
     )  # fmt: skip
     if len(tickets) < found.total:
         console.print("More: --limit N, or all with --json or --csv.", style="dim")
