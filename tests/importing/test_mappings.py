@@ -1,12 +1,25 @@
 """A mapping file is read as a whole, or refused with the line and column of its mistake."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.support.shared import REPOSITORY
 from ticketcore.domain.types import Status
 from ticketcore.importing.errors import BadMapping
-from ticketcore.importing.mapping import ActivitiesMapping, RecordsMapping, columns_of
+from ticketcore.importing.mapping import (
+    EVENTS,
+    ActivitiesMapping,
+    Activity,
+    FileFormat,
+    Mapped,
+    RecordsMapping,
+    Requester,
+    SlaColumn,
+    Stated,
+    columns_of,
+)
 from ticketcore.importing.mapping_files import load_mapping, parse_mapping, shipped_mappings
 
 RECORDS = """\
@@ -114,3 +127,12 @@ def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_bytes(b"rows: \xff")
     with pytest.raises(BadMapping, match="not UTF-8 at byte 6"):
         load_mapping(tmp_path / "m.yaml")
+
+
+def test_the_reference_describes_every_key() -> None:
+    reference = (REPOSITORY / "docs" / "import.md").read_text(encoding="utf-8")
+    for model in (RecordsMapping, ActivitiesMapping, FileFormat, Mapped, Requester, SlaColumn, Stated, Activity):
+        for key in model.model_fields:
+            assert re.search(rf"\b{key}\b", reference), f"{model.__name__}.{key}"
+    for event in EVENTS:
+        assert f"`{event}`" in reference
