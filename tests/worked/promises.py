@@ -1,4 +1,4 @@
-"""A life of three tickets with promises: one kept and two broken, some running, two kept. All times UTC."""
+"""A life of three tickets with promises: two kept and two broken, some running, two kept. All times UTC."""
 
 from datetime import UTC, datetime
 
@@ -32,7 +32,10 @@ PROMISES = worked(
     at("2026-05-11 11:00", commented(PROMISED),
        sla_applied(PROMISED, target=NEXT, due_at=_due("12:00"), policy="gold 1")),
     at("2026-05-11 12:00", sla_breached(PROMISED, target=NEXT, breached_at=_due("12:00"))),
-    at("2026-05-11 12:30", answered(PROMISED)),  # too late: it stays broken
+    at("2026-05-11 12:30", answered(PROMISED)),  # too late
+    at("2026-05-11 13:00", commented(PROMISED),
+       sla_applied(PROMISED, target=NEXT, due_at=_due("14:00"), policy="gold 1")),
+    at("2026-05-11 13:30", answered(PROMISED), sla_fulfilled(PROMISED, target=NEXT, fulfilled_at=_due("13:30"))),
     at("2026-05-11 16:00", sla_breached(PROMISED, target=RESOLUTION, breached_at=_due("16:00"))),
     at("2026-05-11 17:00", solved(PROMISED)),
     figures={
@@ -42,11 +45,11 @@ PROMISES = worked(
             first_solved=32_400,  # 08:00 -> 17:00
             last_solved=32_400,
             requester_wait=32_400,
-            replies=2,
-            inbound=2,
-            sla=("attained", "breached", "breached"),
-            sla_attained=1,
-            sla_breached=2,
+            replies=3,
+            inbound=3,
+            sla=("attained", "breached", "breached"),  # the next reply too: once broken, a kept one mends nothing
+            sla_attained=2,  # 09:00 and 13:30
+            sla_breached=2,  # 12:00 and 16:00
             stretches=(
                 ("2026-05-11 08:00", "2026-05-11 09:00", "new", "mail", None),
                 ("2026-05-11 09:00", "2026-05-11 17:00", "open", "mail", None),

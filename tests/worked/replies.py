@@ -74,17 +74,22 @@ SEVERAL_REPLIES = worked(
 )
 
 NOTE_ONLY = worked(
-    "nothing but a note among staff: nobody has answered",
+    "a note among staff and an agent who took it: nobody has answered",
     at("2026-03-04 10:00", opened(NOTED, team_id="mail")),
     at("2026-03-04 10:30", commented(NOTED, direction=Direction.INTERNAL, by=ANA)),
+    at("2026-03-04 11:00", assigned(NOTED, team_id="mail", agent_id="ana")),
     figures={
         NOTED: Figures(
-            status="new",
+            status="open",
             first_reply=None,
-            requester_wait=0,  # the running stretch is counted when it ends, or by the reader, up to then
+            requester_wait=3_600,  # new; the running stretch is counted when it ends, or by the reader, up to then
+            agent_changes=1,
             notes=1,
-            waiting_since="2026-03-04 10:00",
-            stretches=(("2026-03-04 10:00", None, "new", "mail", None),),
+            waiting_since="2026-03-04 10:00",  # the message without an answer, not the status of 11:00
+            stretches=(
+                ("2026-03-04 10:00", "2026-03-04 11:00", "new", "mail", None),
+                ("2026-03-04 11:00", None, "open", "mail", "ana"),
+            ),
         )
     },
     backlog={"2026-03-05 10:00": {NOTED: 86_400}, "2026-03-11 10:00": {NOTED: 604_800}},  # a day, a week

@@ -102,8 +102,8 @@ def test_counts_over_all_lives(lived: str) -> None:
     assert (row.tickets, row.solved, row.closed) == (32, 29, 6)
     assert (row.reopened, row.reopens) == (3, 4)  # once, twice, and once by an import
     assert (row.team_changes, row.team_reassignments) == (5, 2)
-    assert (row.agent_changes, row.agent_reassignments) == (6, 1)  # 4, and one each of two tickets
-    assert (row.public_replies, row.inbound_messages) == (36, 46)
+    assert (row.agent_changes, row.agent_reassignments) == (7, 1)  # 4, and one each of three tickets
+    assert (row.public_replies, row.inbound_messages) == (37, 47)
     assert (row.one_touch, row.sla_breached, row.mean_score, row.seconds_logged) == (19, 1, 5.0, 600)
 
 
