@@ -1,11 +1,14 @@
 """However a file is cut into chunks, and wherever an import dies: run again, it ends with the same events."""
 
 import csv
-import itertools
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,6 +18,10 @@ from hypothesis import strategies as st
 from tests.importing.given import Bench, Line, as_csv, life, plain
 from ticketcore.domain import ticket
 from ticketcore.domain.base import Event
+from ticketcore.domain.transitions import is_regular
+from ticketcore.domain.types import Status
+from ticketcore.importing.cases import Case
+from ticketcore.importing.desk import Desk
 from ticketcore.importing.errors import ImportRefused, ImportStopped
 from ticketcore.store.port import Append
 
@@ -78,18 +85,59 @@ def test_any_kill_point_and_a_second_run_give_the_same_events(
         assert again.skipped + again.chunks == expected.chunks
 
 
+COMPARED = (
+    "version", "status", "last_at", "channel", "requester_id", "team_id", "agent_id", "category", "subcategory", "tags",
+    "impact", "urgency", "priority",
+)  # fmt: skip
+
+
+def compare_with_fold(bench: Bench, cases: list[Case]) -> None:
+    """The case of every ticket says what the domain's fold over its events says, and so does every irregular mark."""
+    lives: dict[object, list[Event]] = {}
+    for event in bench.events():
+        lives.setdefault(event.originator_id, []).append(event)
+    assert {case.id for case in cases} == lives.keys()
+    for case in cases:
+        folded: ticket.Ticket | None = None
+        for event in lives[case.id]:
+            if folded is not None:
+                closed = folded.status is Status.CLOSED and event.TOPIC == "ticket.reopened"
+                assert event.meta.irregular is (closed or not is_regular(event.TOPIC, folded.status))
+                assert event.meta.occurred_at >= folded.last_at
+                assert event.originator_version == folded.version + 1
+            folded = ticket.evolve(folded, event)
+        assert {name: getattr(case, name) for name in COMPARED} == {name: getattr(folded, name) for name in COMPARED}
+
+
+@contextmanager
+def cases_opened() -> Iterator[list[Case]]:
+    """The cases that imports work on inside the block."""
+    found: list[Case] = []
+    opens = Desk.open
+
+    def spy(desk: Desk, *args: Any) -> Case:
+        found.append(opens(desk, *args))
+        return found[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Desk, "open", spy)
+        yield found
+
+
 @given(logs())
-def test_the_import_keeps_what_the_domains_fold_says(rows: list[Line]) -> None:
-    with TemporaryDirectory() as folder:
+def test_a_case_of_records_is_what_the_domains_fold_says(rows: list[Line]) -> None:
+    with TemporaryDirectory() as folder, cases_opened() as cases:
         bench = Bench(Path(folder))
         bench.imports(rows, chunk_rows=3)
-        lives: dict[object, list[Event]] = {}
-        for event in bench.events():
-            lives.setdefault(event.originator_id, []).append(event)
-        for events in lives.values():
-            assert [event.originator_version for event in events] == list(range(1, len(events) + 1))
-            assert all(a.meta.occurred_at <= b.meta.occurred_at for a, b in itertools.pairwise(events))
-            assert ticket.project(None, events) is not None
+        compare_with_fold(bench, cases)
+
+
+def test_a_case_of_activities_is_what_the_domains_fold_says(bench: Bench) -> None:
+    example = resources.files("ticketcore.importing") / "mappings" / "activities_example.csv"
+    with resources.as_file(example) as path, cases_opened() as cases:
+        bench.imports(path, "activities_example")
+        compare_with_fold(bench, cases)
+        assert len(cases) == 2
 
 
 def test_a_file_that_is_imported_wholly_says_so(bench: Bench) -> None:
