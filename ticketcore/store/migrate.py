@@ -133,7 +133,7 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
         return psycopg.connect(dsn, autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
-            f"cannot reach the data base to migrate it: {error} (is the server up, is the DSN right?)"
+            f"cannot reach the data base to migrate it: {' '.join(str(error).split())} (is the server up, is the DSN right?)"
         ) from error
 
 

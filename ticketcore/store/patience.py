@@ -58,10 +58,9 @@ def patiently(datastore: Datastore, patience: float, work: Callable[[Connection[
 
 
 def _cause(datastore: Datastore, error: Exception) -> str:
-    if not isinstance(error, PoolTimeout):
-        return str(error).strip()
-    try:
-        psycopg.connect(datastore.dsn, connect_timeout=2).close()
-    except psycopg.Error as reason:
-        return str(reason).strip()
-    return str(error)
+    if isinstance(error, PoolTimeout):  # says only that it waited
+        try:
+            psycopg.connect(datastore.dsn, connect_timeout=2).close()
+        except psycopg.Error as reason:
+            error = reason
+    return " ".join(str(error).split())
