@@ -100,7 +100,9 @@ _STATED_REASSIGNMENTS = f"{IMPORTED} AND t.stated_reassignments IS NOT NULL"
 _STATED_REOPENS = f"{IMPORTED} AND t.stated_reopens IS NOT NULL"
 _BREACHED = "'breached' IN (t.sla_first_reply, t.sla_next_reply, t.sla_resolution)"
 _PROMISED = "coalesce(t.sla_first_reply, t.sla_next_reply, t.sla_resolution) IS NOT NULL"
+_KEPT_TOO = "(t.external IS NULL OR t.sla_attained > 0)"  # imports often tell of breaches only
 _TEAMS = (("derived", "t.team_changes"), ("stated", "t.stated_reassignments"))
+_TOLD = "(t.external IS NULL OR t.public_replies > 0)"  # an import without replies says nothing about replies
 _SOURCE: dict[str, object] = {"section": "source"}
 
 SOURCE_FIGURES: tuple[FigureKind, ...] = (
@@ -226,13 +228,13 @@ PERFORMANCE_FIGURES: tuple[FigureKind, ...] = (
     *_duration("requester_wait", "time in new, open and on hold, up to the report", "t.requester_wait_s", "hours",
                events=("moved",), **_SPEED),
     *_duration("agent_wait", "time in pending, up to the report", "t.agent_wait_s", "hours", events=("moved",), **_SPEED),
-    _sum("public_replies", "events", "Public replies by agents.", "t.public_replies", events=("reply",), **_WORK),
+    _sum("public_replies", "events", "Public replies by agents.", "t.public_replies", of=_TOLD, events=("reply",), **_WORK),
     _sum("inbound_messages", "events", "Messages from customers, inbound openings counted.", "t.inbound_messages",
          events=("inbound",), **_WORK),
-    _tickets("one_touch_tickets", "Tickets solved with exactly one public reply and never reopened.", "t.one_touch",
+    _tickets("one_touch_tickets", "Tickets solved with exactly one public reply and never reopened.", "t.one_touch", of=_TOLD,
              events=("reply", "solved"), **_WORK),
     _share("one_touch_percent", "Share of one-touch tickets among the solved ones.", "t.one_touch",
-           "t.first_solved_at IS NOT NULL", events=("reply", "solved"), **_WORK),
+           f"t.first_solved_at IS NOT NULL AND {_TOLD}", events=("reply", "solved"), **_WORK),
     _tickets("reopened_tickets", "Tickets that were reopened at least once.", "t.reopens > 0", events=("reopened",), **_WORK),
     _sum("reopenings", "events", "Reopenings.", "t.reopens", events=("reopened",), **_WORK),
     _sum("team_changes", "events", "Changes of the team, from and to none counted.", "t.team_changes", events=("team",), **_WORK),
@@ -249,13 +251,14 @@ PERFORMANCE_FIGURES: tuple[FigureKind, ...] = (
     *(
         _tickets(
             f"sla_{target}_{value}_tickets", f"Tickets whose service level for the {words} {meaning}.",
-            f"t.sla_{target} = '{value}'", of=f"t.sla_{target} IS NOT NULL",
+            f"t.sla_{target} = '{value}'", of=f"t.sla_{target} IS NOT NULL" + (f" AND {_KEPT_TOO}" if value == "attained" else ""),
             events=(f"ticket.sla_{'fulfilled' if value == 'attained' else value}",), section="sla",
         )
         for target, words in (("first_reply", "first reply"), ("next_reply", "next reply"), ("resolution", "resolution"))
         for value, meaning in (("attained", "was attained"), ("breached", "was breached"))
     ),
-    _share("sla_breached_percent", "Share of tickets with a broken promise among those with any.", _BREACHED, _PROMISED,
+    _share("sla_breached_percent", "Share of tickets with a broken promise among those with any, where kept ones are known too.", _BREACHED,
+           f"{_PROMISED} AND {_KEPT_TOO}",
            events=("ticket.sla_breached",), section="sla"),
     _tickets("rated_tickets", "Tickets that customers rated.", "t.score IS NOT NULL", **_SATISFACTION),
     FigureKind(
