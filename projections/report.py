@@ -124,8 +124,8 @@ def _notes(selection: Selection, by: str | None) -> tuple[str, ...]:
 
 _WHAT = {
     "opened": "first",
-    "solved": "moved AND status = 'solved'",
-    "closed": "moved AND status = 'closed'",
+    "solved": "moved AND status = 'solved' AND status_before IS DISTINCT FROM 'merged'",
+    "closed": "moved AND status = 'closed' AND status_before IS DISTINCT FROM 'merged'",
     "reopened": "moved AND status_before IN ('solved', 'closed') AND status IN ('new', 'open', 'pending', 'on_hold')",
     "team": "team_changed",
     "agent": "agent_changed",

@@ -103,7 +103,7 @@ COMMENT ON COLUMN tickets.first_reply_at IS 'First public reply by an agent or t
 COMMENT ON COLUMN tickets.first_solved_at IS 'First entry into solved.';
 COMMENT ON COLUMN tickets.last_solved_at IS 'Last entry into solved; stays when the ticket is reopened.';
 COMMENT ON COLUMN tickets.closed_at IS 'Last entry into closed; stays when the ticket is reopened.';
-COMMENT ON COLUMN tickets.reopens IS 'How often it was reopened.';
+COMMENT ON COLUMN tickets.reopens IS 'Moves from solved or closed back to work.';
 COMMENT ON COLUMN tickets.team_changes IS 'Changes of the team after the opening, from and to none counted.';
 COMMENT ON COLUMN tickets.team_reassignments IS 'Changes from one team to another.';
 COMMENT ON COLUMN tickets.agent_changes IS 'Changes of the agent after the opening, from and to none counted.';

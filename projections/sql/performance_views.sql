@@ -217,8 +217,8 @@ CREATE FUNCTION flow_by_day(zone text DEFAULT 'UTC') RETURNS TABLE (
 BEGIN ATOMIC
 SELECT (c.started_at AT TIME ZONE zone)::date,
     count(*) FILTER (WHERE c.before IS NULL),
-    count(*) FILTER (WHERE c.status = 'solved'),
-    count(*) FILTER (WHERE c.status = 'closed'),
+    count(*) FILTER (WHERE c.status = 'solved' AND c.before IS DISTINCT FROM 'merged'),
+    count(*) FILTER (WHERE c.status = 'closed' AND c.before IS DISTINCT FROM 'merged'),
     count(*) FILTER (WHERE c.before IN ('solved', 'closed') AND c.status IN ('new', 'open', 'pending', 'on_hold'))
 FROM (
     SELECT started_at, status, lag(status) OVER (PARTITION BY ticket_id ORDER BY seq) AS before FROM intervals

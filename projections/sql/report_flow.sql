@@ -3,8 +3,8 @@
 SELECT
     to_char(c.at AT TIME ZONE %(zone)s, %(format)s) AS key,
     count(*) FILTER (WHERE c.first) AS opened,
-    count(*) FILTER (WHERE c.moved AND c.status = 'solved') AS solved,
-    count(*) FILTER (WHERE c.moved AND c.status = 'closed') AS closed,
+    count(*) FILTER (WHERE c.moved AND c.status = 'solved' AND c.status_before IS DISTINCT FROM 'merged') AS solved,
+    count(*) FILTER (WHERE c.moved AND c.status = 'closed' AND c.status_before IS DISTINCT FROM 'merged') AS closed,
     count(*) FILTER (
         WHERE c.moved AND c.status_before IN ('solved', 'closed') AND c.status IN ('new', 'open', 'pending', 'on_hold')
     ) AS reopened

@@ -190,7 +190,6 @@ def test_what_happened_on_a_day(lived: str) -> None:
     assert found[date(2026, 1, 2)] == (0, 1, 0, 0)
 
 
-@pytest.mark.xfail(reason="flow_by_day takes the undone merge for a second solution", strict=True)
 def test_an_undone_merge_is_no_solution_on_its_day(lived: str) -> None:
     found = {row[0]: row[1:] for row in rows(lived, "SELECT * FROM performance.flow_by_day()")}
     assert found[date(2026, 4, 9)] == (1, 1, 0, 0)

@@ -55,7 +55,10 @@ class Api:
             text = str(name).strip()
             if text[:2].upper() == "T-":
                 raise
-            claim = self._log.owner("external", self._sealer.identity_digest("external", text))
+            systems = sorted(system.decode() for system in self._log.owners("system"))
+            names = (text, *(f"{system}:{text}" for system in systems))
+            digests = (self._sealer.identity_digest("external", name) for name in names)
+            claim = next((claim for digest in digests if (claim := self._log.owner("external", digest))), None)
             if claim is None:
                 remedy = "give its number, or its number in the imported system"
                 raise NotFound("ticket", text, remedy) from None

@@ -89,7 +89,7 @@ class Desk:
         Raises:
             RowRejected: the log has a ticket for it that this import did not bring.
         """
-        value = f"{self._system}:{case}".encode()
+        value = self._digest("external", f"{self._system}:{case}")
         owner = self._known("external").get(value)
         chunk = self.chunk
         if chunk.replayed is None:
@@ -98,6 +98,9 @@ class Desk:
             owner = self._numbers.take(Kind.TICKET, at.year)
             self._owners["external"][value] = owner
             chunk.claims.append(Claim("external", value, owner, 1))
+            if self._system.encode() not in self._known("system"):
+                self._owners["system"][self._system.encode()] = owner
+                chunk.claims.append(Claim("system", self._system.encode(), owner, 1))
         elif owner is None or owner not in chunk.replayed:
             raise RowRejected(f"case {case} was brought by another import, expected a case that is new here")
         self.cases += 1
