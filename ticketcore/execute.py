@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from uuid import UUID, uuid4
 
@@ -14,7 +14,15 @@ from ticketcore.domain.context import Context
 from ticketcore.domain.decide import decide, facts_of
 from ticketcore.domain.decide_customer import claim_keys
 from ticketcore.domain.types import Actor, Role
-from ticketcore.errors import ClaimTaken, CommandReused, Conflict, Forgotten, StoreUnavailable, TicketCoreError
+from ticketcore.errors import (
+    ClaimTaken,
+    CommandReused,
+    Conflict,
+    Forgotten,
+    InvalidCommand,
+    StoreUnavailable,
+    TicketCoreError,
+)
 from ticketcore.ids import Kind, aggregate_id, kind_of, number_of, parse_number
 from ticketcore.permissions import check
 from ticketcore.prepare import Prepared, prepare
@@ -40,6 +48,9 @@ ATTEMPTS = 60
 """How often a command is decided again, while others write to the same ticket, before it is given up."""
 LONGEST_PAUSE = 0.1
 """Seconds, of the random pause before another attempt."""
+FUTURE = timedelta(minutes=5)
+"""How far ahead of this machine's clock ``occurred_at`` may be. Clocks of two machines differ by seconds; a time that is
+really ahead would hold the ticket's time there, since that never goes back, and make every later event look late."""
 
 
 class Options(TypedDict, total=False):
@@ -47,7 +58,7 @@ class Options(TypedDict, total=False):
 
     Keys:
         command_id: names the command; repeating it returns the first result and records nothing.
-        occurred_at: when it was received or done; now where not given. Aware.
+        occurred_at: when it was received or done; now where not given. Aware, at most :data:`FUTURE` ahead of now.
         claimed_at: a mail's own Date or the like; orders nothing. Aware.
         correlation_id: the first command of the conversation.
         causation_id: the event or command that caused this one.
@@ -115,7 +126,7 @@ class Executor:
         States may come from the cache; whatever would reject the command or make it a no-op is decided again on
         freshly loaded ones. *also_forget*: further persons whose keys go with the command.
         """
-        context = _context(by, options, self._sealer)
+        context = _context(command, by, options, self._sealer)
         digest = self._digest(command, by)
         ids = tuple(aggregate_id(self._numbers.take(kind), self._log.name) for kind in command.CREATES)
         streams = command.streams()
@@ -299,8 +310,8 @@ def project(state: State | None, id_: UUID, events: Iterable[Event]) -> State | 
     return ticket.project(state, events)  # type: ignore[arg-type]
 
 
-def _context(by: Actor, options: Options, sealer: Sealer) -> Context:
-    return Context(
+def _context(command: Command, by: Actor, options: Options, sealer: Sealer) -> Context:
+    context = Context(
         actor=by,
         command_id=options.get("command_id") or uuid4(),
         now=datetime.now(UTC),
@@ -310,6 +321,15 @@ def _context(by: Actor, options: Options, sealer: Sealer) -> Context:
         causation_id=options.get("causation_id"),
         digest=sealer.identity_digest,
     )
+    if context.at > context.now + FUTURE:
+        raise InvalidCommand(
+            f"{command.NAME} {command.NOUN}",
+            "occurred_at",
+            context.at.isoformat(),
+            f"at most {FUTURE} after now, {context.now.isoformat(timespec='seconds')}",
+            "give the time of reception, or leave it out; what a mail says of itself is claimed_at",
+        )
+    return context
 
 
 def _which(id_: UUID) -> str:

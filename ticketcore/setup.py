@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "create_keys", "grant", "key_status", "migrate_all", "pending_all", "read_models_entry", "renew_epoch", "resolve",
-    "retire_key", "rotate_keys",
+    "retire_key", "rotate_keys", "scrub_keys",
 ]  # fmt: skip
 
 SQL = Path(__file__).parent / "store" / "sql"
@@ -135,6 +135,18 @@ def retire_key(settings: Settings, key_id: str) -> None:
     """Remove a key-encryption key that wraps nothing any more."""
     with closing(_keys(settings)) as store:
         retire(Keyring.load(settings), store, key_id)
+
+
+def scrub_keys(settings: Settings) -> bool:
+    """Rewrite the key tables' files without what was destroyed; return whether the old files are gone already.
+
+    Every reader and writer of keys waits meanwhile: about a second per million keys.
+
+    Raises:
+        StoreUnavailable: the data base can't be reached, or its role does not own the key tables.
+    """
+    with closing(_keys(settings)) as store:
+        return store.scrub()
 
 
 def _keys(settings: Settings) -> PostgresKeyStore:

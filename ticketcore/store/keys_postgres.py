@@ -182,10 +182,19 @@ class PostgresKeyStore:
         Returns:
             Whether the checkpoint was allowed (it needs a superuser or the role ``pg_checkpoint``); without it the
             old files go with the server's next one.
+        Raises:
+            StoreUnavailable: the role may not rewrite a table; the server only warns of that.
         """
         with self._connect() as connection:
+            warned: list[str] = []
+            connection.add_notice_handler(lambda notice: warned.append(str(notice.message_primary)))
             for table in _TABLES:
                 connection.execute(f"VACUUM (FULL) {table}")
+                if warned:
+                    raise StoreUnavailable(
+                        f"cannot scrub {table}: {warned[0]}, expected a rewrite (do it as the role that ran"
+                        " `ticketcore db migrate`)"
+                    )
             try:
                 connection.execute("CHECKPOINT")
             except psycopg.errors.InsufficientPrivilege:

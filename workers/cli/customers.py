@@ -34,7 +34,10 @@ def history(
     table(
         f"Correspondence of {number}, newest first, times in UTC",
         ("occurred", "ticket", "#", "direction", "channel", "by", "subject"),
-        ((e.occurred_at, e.number, e.version, e.direction, e.channel, e.actor, escape(e.subject or "")) for e in entries),
+        (
+            (e.occurred_at, e.number, e.version, e.direction, e.channel, e.actor, escape(e.subject or ""))
+            for e in entries
+        ),
     )
     for entry in entries if text else ():
         console.rule(f"{entry.number} #{entry.version} {cell(entry.occurred_at)} UTC", align="left")
@@ -72,6 +75,11 @@ def forget(
         print_json({"customer": done.number, "version": done.version, "position": done.position})
     else:
         console.print(f"{done.number} is forgotten (position {done.position}).")
+        console.print(
+            "Traces of the destroyed keys leave the key store's files with `ticketcore keys scrub`, and its backups only"
+            " when these end: see docs/privacy.md.",
+            markup=False,
+        )
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -79,3 +87,6 @@ def _uuid(text: str | None) -> UUID | None:
         return UUID(text) if text else None
     except ValueError:
         raise InvalidCommand("forget", "--command-id", text, "a UUID", "leave it out for a fresh one") from None
+
+
+groups = {"customer": app}

@@ -9,7 +9,9 @@ import typer
 from ticketcore import setup
 from workers.cli.common import JsonOption, console, print_json, settings
 
-app = typer.Typer(help="The key-encryption keys: make, rotate, retire.", no_args_is_help=True)
+app = typer.Typer(
+    help="The key-encryption keys: make, rotate, retire; the files of the keys: scrub.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -43,3 +45,21 @@ def retire(key_id: Annotated[str, typer.Argument(help="The key's id, see `ticket
     """Remove a key from the file once nothing is wrapped by it."""
     setup.retire_key(setup.resolve(settings()), key_id)
     console.print(f"{key_id} is gone from the key file.", markup=False)
+
+
+@app.command()
+def scrub(json: JsonOption = False) -> None:
+    """Rewrite the key tables' files, so that destroyed keys are not in them any more; keys can't be used meanwhile."""
+    gone = setup.scrub_keys(setup.resolve(settings()))
+    if json:
+        print_json({"scrubbed": True, "checkpointed": gone})
+        return
+    console.print("The key tables' files hold no destroyed key any more.", markup=False)
+    if not gone:
+        console.print(
+            "The old files go with the server's next checkpoint: this role may not ask for one.", markup=False
+        )
+    console.print("WAL, replicas and backups of the key store may: see docs/privacy.md.", markup=False)
+
+
+groups = {"keys": app}
