@@ -322,7 +322,7 @@ class _Writer:
             return
         main = [step for step in self.steps if step.ticket == "main"]
         closed = next((s.at for s in main if s.method == "close_ticket"), None)
-        for target, method, hours in (("first_reply", "comment", 12), ("resolution", "solve", 72)):
+        for target, method, hours in (("first_reply", "comment", 24), ("resolution", "solve", 72)):
             done = next(
                 (s.at for s in main if s.method == method and s.fields.get("direction", "outbound") == "outbound"), None
             )
