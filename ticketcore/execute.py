@@ -137,8 +137,8 @@ class Executor:
             view = self._view(streams, context.command_id, fresh=fresh)
             if view.receipt is not None:
                 return self._first_result(command, view.receipt, digest, also_forget)
-            if before is not None and before.records is not None:
-                _check_between(command, before, view)
+            if before is not None:
+                _check_between(command, before, view, context.now)
             loaded = view.records is not None
             try:
                 _check_expected(command, view, options.get("expected_version"))
@@ -348,12 +348,18 @@ def _check_expected(command: Command, view: _View, expected: int | None) -> None
         raise Conflict(command.NAME, _which(main), expected, actual, between)
 
 
-def _check_between(command: Command, before: _View, view: _View) -> None:
-    """Raise where what was recorded since *before* does not commute with *command*."""
+def _check_between(command: Command, before: _View, view: _View, began: datetime) -> None:
+    """Raise where what was recorded since *before*, and while the command ran, does not commute with it.
+
+    A hot state may have been old before the command *began*; what was recorded before that is no conflict.
+    """
     for id_, records in (view.records or {}).items():
         known = before.states.get(id_)
         expected = known.version if known else 0
-        between = [r.topic for r in records if r.originator_version > expected]
+        between = [
+            r.topic
+            for r in records
+            if r.originator_version > expected and (before.records is not None or r.recorded_at >= began)
+        ]
         if command.conflicts_with.intersection(between):
-            actual = records[-1].originator_version
-            raise Conflict(command.NAME, _which(id_), expected, actual, between)
+            raise Conflict(command.NAME, _which(id_), expected, records[-1].originator_version, between)

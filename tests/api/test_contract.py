@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -22,6 +23,7 @@ from ticketcore.errors import (
     TicketClosed,
     WrongState,
 )
+from ticketcore.store.port import Append, Outcome
 
 ANA, BOB = Actor.agent("ana"), Actor.agent("bob")
 SHOP = Actor.system("shop")
@@ -134,6 +136,55 @@ def test_many_comments_at_once_never_fail_each_other(core: TicketCore) -> None:
         done = list(pool.map(lambda i: core.comment(number, direction="inbound", body=f"line {i}", by=SHOP), range(64)))
     assert sorted(r.version for r in done) == list(range(2, 66))
     assert len(core.show_ticket(number, by=ANA).messages) == 65
+
+
+def interleave(core: TicketCore, monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]) -> None:
+    """Let *other* be recorded after the next command was decided and before it is appended."""
+    group = core._executor._group
+    submit = group.submit
+
+    def first_the_other(append: Append) -> Outcome:
+        monkeypatch.setattr(group, "submit", submit)
+        other()
+        return submit(append)
+
+    monkeypatch.setattr(group, "submit", first_the_other)
+
+
+@pytest.mark.parametrize("hot", [True, False])
+def test_of_two_assignments_at_once_the_later_gets_a_conflict(
+    core: TicketCore, monkeypatch: pytest.MonkeyPatch, hot: bool
+) -> None:
+    number = core.open_ticket(channel="form", by=SHOP).number
+    if not hot:
+        core._cache.drop([core._ticket(number)])
+    interleave(core, monkeypatch, lambda: core.assign(number, agent_id="bob", by=BOB))
+    with pytest.raises(Conflict, match=r"expected version 1, actual version 2 by ticket\.assigned") as caught:
+        core.assign(number, agent_id="ana", by=ANA)
+    assert (caught.value.expected, caught.value.actual) == (1, 2)
+    assert core.show_ticket(number, by=ANA).agent_id == "bob"
+
+
+@pytest.mark.parametrize("hot", [True, False])
+def test_a_comment_and_an_assignment_at_once_do_not_fail_each_other(
+    core: TicketCore, monkeypatch: pytest.MonkeyPatch, hot: bool
+) -> None:
+    number = core.open_ticket(channel="form", by=SHOP).number
+    if not hot:
+        core._cache.drop([core._ticket(number)])
+    interleave(core, monkeypatch, lambda: core.comment(number, direction="inbound", body="still there?", by=SHOP))
+    assert core.assign(number, agent_id="ana", by=ANA).version == 3
+
+
+def test_a_hot_state_that_was_old_before_the_command_began_is_no_conflict(core: TicketCore) -> None:
+    number = core.open_ticket(channel="form", by=SHOP).number
+    old = core._cache.get([core._ticket(number)])
+    core.assign(number, agent_id="bob", by=BOB)
+    core._cache.drop(old)
+    for state in old.values():
+        assert state is not None
+        core._cache.put(state)
+    assert core.assign(number, agent_id="ana", by=ANA).version == 3
 
 
 def test_merges_that_cross_end_in_one_merge_and_no_cycle(core: TicketCore) -> None:
