@@ -7,7 +7,7 @@ Definitions as Zendesk's and RT's, so that users can compare. A figure is an SQL
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["FIGURES", "PERFORMANCE_FIGURES", "SOURCE_FIGURES", "FigureKind"]
 
@@ -36,33 +36,33 @@ class FigureKind(NamedTuple):
     unit: str
     definition: str
     value: str
-    count: str
+    count: str  # type: ignore[assignment]  # a tuple's own count is not used
     behind: str
     events: tuple[str, ...] = ("opened",)
     shows: tuple[tuple[str, str], ...] = ()
     section: str = "volume"
 
 
-def _tickets(name: str, definition: str, condition: str, *, of: str = "true", **more: object) -> FigureKind:
+def _tickets(name: str, definition: str, condition: str, *, of: str = "true", **more: Any) -> FigureKind:
     """Tickets for which a condition holds; null where *of* holds for none (nothing was recorded that could)."""
     counted = f"count(*) FILTER (WHERE ({condition}) AND ({of}))"
     base = f"count(*) FILTER (WHERE {of})"
     value = counted if of == "true" else f"CASE WHEN {base} > 0 THEN {counted} END"
-    return FigureKind(name, "tickets", definition, value, base, f"({condition}) AND ({of})", **more)  # type: ignore[arg-type]
+    return FigureKind(name, "tickets", definition, value, base, f"({condition}) AND ({of})", **more)
 
 
-def _sum(name: str, unit: str, definition: str, column: str, *, of: str = "true", **more: object) -> FigureKind:
+def _sum(name: str, unit: str, definition: str, column: str, *, of: str = "true", **more: Any) -> FigureKind:
     rest = f"({of}) AND {column} > 0"
     total = f"sum({column}) FILTER (WHERE {of})"
     return FigureKind(
         name, unit, definition, total, f"count(*) FILTER (WHERE {rest})", rest,
         shows=((unit, column),), **more,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _duration(
     name: str, what: str, seconds: str, unit: str, *, of: str = "true",
-    parts: Sequence[str] = ("mean", "median", "p90", "p95"), **more: object,
+    parts: Sequence[str] = ("mean", "median", "p90", "p95"), **more: Any,
 ) -> list[FigureKind]:  # fmt: skip
     size = {"days": DAY, "hours": HOUR, "minutes": MINUTE}[unit]
     condition = f"({of}) AND {seconds} IS NOT NULL"
@@ -81,19 +81,19 @@ def _duration(
             FigureKind(
                 f"{name}_{part}_{unit}", unit, f"{word}: {what}.", value, f"count(*) FILTER (WHERE {condition})",
                 condition, shows=((unit, f"({seconds} / {size})::double precision"),), **more,
-            )  # type: ignore[arg-type]
+            )
         )  # fmt: skip
     return made
 
 
-def _share(name: str, definition: str, condition: str, of: str, **more: object) -> FigureKind:
+def _share(name: str, definition: str, condition: str, of: str, **more: Any) -> FigureKind:
     value = (
         f"(100.0 * count(*) FILTER (WHERE ({condition}) AND ({of})) / nullif(count(*) FILTER (WHERE {of}), 0))"
         "::double precision"
     )
     return FigureKind(
         name, "percent", definition, value, f"count(*) FILTER (WHERE {of})", f"({condition}) AND ({of})", **more
-    )  # type: ignore[arg-type]
+    )
 
 
 _STATED_REASSIGNMENTS = f"{IMPORTED} AND t.stated_reassignments IS NOT NULL"
@@ -103,7 +103,7 @@ _PROMISED = "coalesce(t.sla_first_reply, t.sla_next_reply, t.sla_resolution) IS 
 _KEPT_TOO = "(t.external IS NULL OR t.sla_attained > 0)"  # imports often tell of breaches only
 _TEAMS = (("derived", "t.team_changes"), ("stated", "t.stated_reassignments"))
 _TOLD = "(t.external IS NULL OR t.public_replies > 0)"  # an import without replies says nothing about replies
-_SOURCE: dict[str, object] = {"section": "source"}
+_SOURCE: dict[str, Any] = {"section": "source"}
 
 SOURCE_FIGURES: tuple[FigureKind, ...] = (
     _tickets("incidents", "Tickets that were imported from another system.", IMPORTED, of=IMPORTED, **_SOURCE),
@@ -205,9 +205,9 @@ SOURCE_FIGURES: tuple[FigureKind, ...] = (
     ),
 )  # fmt: skip
 
-_SPEED: dict[str, object] = {"section": "speed"}
-_WORK: dict[str, object] = {"section": "work"}
-_SATISFACTION: dict[str, object] = {"section": "satisfaction", "events": ("ticket.rated",)}
+_SPEED: dict[str, Any] = {"section": "speed"}
+_WORK: dict[str, Any] = {"section": "work"}
+_SATISFACTION: dict[str, Any] = {"section": "satisfaction", "events": ("ticket.rated",)}
 
 PERFORMANCE_FIGURES: tuple[FigureKind, ...] = (
     _tickets("tickets", "Tickets opened in the period, merged ones included.", "true"),

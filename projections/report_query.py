@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
 from psycopg.rows import dict_row
@@ -48,7 +48,7 @@ def text(name: str) -> str:
 
 def run(connection: Connection, statement: str, values: Mapping[str, Any] | None = None) -> Rows:
     # Composed of this package's constants; every value is a parameter.
-    cursor = connection.execute(cast("LiteralString", statement), values)
+    cursor = connection.execute(statement, values)
     return cursor.fetchall() if cursor.description else []
 
 

@@ -53,7 +53,7 @@ class Figure(NamedTuple):
     name: str
     value: float | None
     unit: str
-    count: int | None
+    count: int | None  # type: ignore[assignment]  # a tuple's own count is not used
     definition: str
     section: str
 
