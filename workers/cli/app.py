@@ -1,68 +1,145 @@
-"""The root command: groups, errors and exit codes."""
+"""The root command: what there is, errors and exit codes. A command's module is imported when the command runs."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
 
-import click
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from ticketcore.errors import TicketCoreError
-from workers.cli import customers, db, demo, importing, keys, log, models, queue, report, schemas, tickets
+__all__ = ["COMMANDS", "app", "main"]
 
-__all__ = ["app", "main"]
+COMMANDS = {
+    "demo": ("demo", "Go the whole way on a sample, or on a log of your own; repeating doubles nothing."),
+    "queue": ("queue", "List the tickets that wait, next to take first."),
+    "ticket": ("tickets", "A ticket now, as it was at an instant, and its history."),
+    "customer": ("customers", "A customer's correspondence over all channels; forgetting."),
+    "report": ("report", "Figures from the read models: per team, never per agent."),
+    "events": ("log", "List events of the log by position; with --json one object a line."),
+    "import": ("importing", "Import another system's log; killed, the same command goes on."),
+    "status": ("models", "Say how far the log and the read models are."),
+    "verify": ("models", "Fold the log afresh and compare every row of every read model."),
+    "rebuild": ("models", "Build read models anew beside the live ones and swap them in."),
+    "dead-letters": ("models", "Events that could not be projected."),
+    "worker": ("models", "Programs that run until they are stopped."),
+    "db": ("db", "The embedded PostgreSQL, and the migrations of any."),
+    "keys": ("keys", "The key-encryption keys: make, rotate, retire, scrub."),
+    "schemas": ("schemas", "The published schemas of events and read models: generate, check."),
+}
+"""Command -> its module in this package and its line in ``ticketcore --help``."""
 
-app = typer.Typer(
-    name="ticketcore",
-    help="An event-sourced ticket core: record, project, replay, report, prove.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.add_typer(db.app, name="db")
-app.add_typer(keys.app, name="keys")
-app.add_typer(tickets.app, name="ticket")
-app.add_typer(customers.app, name="customer")
-app.add_typer(schemas.app, name="schemas")
-app.add_typer(models.dead_letters, name="dead-letters")
-app.add_typer(models.workers, name="worker")
-COMMANDS: tuple[Callable[..., None], ...] = (
-    *log.commands,
-    *queue.commands,
-    *importing.commands,
-    *report.commands,
-    *models.commands,
-    *demo.commands,
-)
-for command in COMMANDS:
-    app.command()(command)
+USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+"""The base of what typer raises for wrong options; typer brings it along or takes it from click, by version."""
+
+
+class _Lazy(TyperGroup):
+    """Imports a command's module when the command is called: ``--help`` alone loads none of them."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, _load(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has what it wanted: `ticketcore events --json | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
+
+def _load(name: str) -> Any:
+    module = import_module(f"workers.cli.{COMMANDS[name][0]}")
+    groups = getattr(module, "groups", {})
+    if name in groups:
+        return get_command(groups[name])
+    single = typer.Typer(add_completion=False)
+    single.command(name)(next(one for one in module.commands if one.__name__ == name))
+    return get_command(single)
+
+
+app = typer.Typer(name="ticketcore", cls=_Lazy, no_args_is_help=True, add_completion=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"ticketcore {version('ticketcore')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """An event-sourced ticket core: record, project, replay, report, prove."""
+
+
+def _named(text: str) -> Any:
+    def placeholder() -> None: ...
+
+    placeholder.__doc__ = text
+    return placeholder
+
+
+for _name, (_, _help) in COMMANDS.items():
+    app.command(_name)(_named(_help))
 
 
 def main() -> None:
     """Run the command line; every expected error is one message on standard error and its own exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no umlaut gets an escape, not a stack trace
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except TicketCoreError as error:
-        _report(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except typer.Abort:
+        code = 130
+    except Exception as error:  # noqa: BLE001 what is not expected is raised again
+        code = _told(error)
+    if code == 130:  # noqa: PLR2004 as a shell says it: 128 + SIGINT
+        print("ticketcore: interrupted", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _report(error: TicketCoreError) -> None:
-    if "--json" in sys.argv:
-        print(json.dumps({"error": error.code, "message": str(error)}), file=sys.stderr)
+def _told(error: Exception) -> int:
+    """Print an expected error and return its exit code; raise any other again."""
+    if isinstance(error, USAGE_ERROR):
+        return _usage(error)
+    from psycopg import Error as DataBaseError
+
+    from ticketcore.errors import TicketCoreError
+
+    if isinstance(error, TicketCoreError):
+        _report(error.code, str(error))
+        return error.exit_code
+    if isinstance(error, DataBaseError):
+        _report("store_unavailable", f"the data base says: {str(error).strip() or type(error).__name__}")
+        return 3
+    if isinstance(error, OSError) and error.filename is not None:
+        _report("invalid", f"cannot use {error.filename}: {error.strerror} (check the path and its permissions)")
+        return 2
+    raise error
+
+
+def _usage(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
     else:
-        print(f"ticketcore: {error}", file=sys.stderr)
+        path = error.ctx.command_path if error.ctx else "ticketcore"
+        _report("invalid", f"{error.format_message().rstrip('.')} (see `{path} --help`)")
+    return int(error.exit_code)
+
+
+def _report(code: str, message: str) -> None:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": code, "message": message}, ensure_ascii=False), file=sys.stderr)
+    else:
+        print(f"ticketcore: {message}", file=sys.stderr)

@@ -1,31 +1,30 @@
-"""What the commands share: settings, the opened core, who asks, and how results are printed."""
+"""What the commands share: settings, the opened core, who asks, times and zones."""
 
 from __future__ import annotations
 
 import getpass
-import json
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from pydantic import BaseModel, ValidationError
-from rich.console import Console
-from rich.table import Table
+from pydantic import ValidationError
 
 from ticketcore.app import TicketCore
 from ticketcore.domain.types import Actor, Assurance, Role
 from ticketcore.errors import ConfigurationError, InvalidCommand
 from ticketcore.settings import Settings
+from workers.cli.output import cell, console, plain, print_json, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-__all__ = ["AsOption", "JsonOption", "actor", "console", "opened", "parse_time", "parse_zone", "print_json", "table"]
-
-console = Console()
+__all__ = [
+    "AsOption", "JsonOption", "actor", "cell", "console", "opened", "parse_time", "parse_zone", "plain", "print_json",
+    "settings", "table",
+]  # fmt: skip
 
 AsOption = Annotated[
     str | None,
@@ -96,40 +95,3 @@ def parse_zone(name: str) -> ZoneInfo:
         raise InvalidCommand(
             "use a zone", "--zone", name, "an IANA zone", "as in Europe/Berlin; see the tz database"
         ) from None
-
-
-def plain(value: Any) -> Any:
-    """Return *value* as JSON knows it: models and tuples with names as objects, times as ISO 8601."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if hasattr(value, "_asdict"):
-        return {name: plain(part) for name, part in value._asdict().items()}
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print *value* as JSON in UTF-8."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=indent))
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; ``None`` shows as a dash, times to the second."""
-    grid = Table(*columns, title=title, title_justify="left", title_style="bold", header_style="bold")
-    for row in rows:
-        grid.add_row(*(cell(value) for value in row))
-    console.print(grid)
-
-
-def cell(value: object) -> str:
-    """Return one value as people read it."""
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    return str(value)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.markup import escape
 
 from ticketcore.domain.types import IdentityKind, Role
 from ticketcore.errors import InvalidCommand
-from workers.cli.common import AsOption, JsonOption, actor, cell, console, opened, print_json, table
+from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.output import cell, heading, print_json, say, table, text
 
-app = typer.Typer(help="A customer's correspondence over all channels; forgetting.", no_args_is_help=True)
+app = typer.Typer(
+    help="A customer's correspondence over all channels; forgetting.", no_args_is_help=True, add_completion=False
+)
 
 Number = Annotated[str, typer.Argument(help="A customer's number (C-2026-000007-0).")]
 
@@ -21,7 +24,7 @@ Number = Annotated[str, typer.Argument(help="A customer's number (C-2026-000007-
 def history(
     number: Number,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
-    text: Annotated[bool, typer.Option("--text", help="Show the messages' text.")] = False,
+    text_: Annotated[bool, typer.Option("--text", help="Show the messages' text.")] = False,
     as_: AsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -34,14 +37,11 @@ def history(
     table(
         f"Correspondence of {number}, newest first, times in UTC",
         ("occurred", "ticket", "#", "direction", "channel", "by", "subject"),
-        (
-            (e.occurred_at, e.number, e.version, e.direction, e.channel, e.actor, escape(e.subject or ""))
-            for e in entries
-        ),
+        ((e.occurred_at, e.number, e.version, e.direction, e.channel, e.actor, e.subject) for e in entries),
     )
-    for entry in entries if text else ():
-        console.rule(f"{entry.number} #{entry.version} {cell(entry.occurred_at)} UTC", align="left")
-        console.print(entry.body or "", markup=False, highlight=False)
+    for entry in entries if text_ else ():
+        heading(f"{entry.number} #{entry.version} {cell(entry.occurred_at)} UTC")
+        text(entry.body or "")
 
 
 @app.command()
@@ -52,7 +52,7 @@ def find(kind: IdentityKind, value: str, as_: AsOption = None, json: JsonOption 
     if json:
         print_json({"customer": found})
     else:
-        console.print(found or "nobody")
+        say(found or "nobody")
     if found is None:
         raise typer.Exit(4)
 
@@ -68,18 +68,29 @@ def forget(
 ) -> None:
     """Destroy a person's key: nothing personal about them can be read any more, anywhere. There is no way back."""
     if not yes:
-        typer.confirm(f"Forget {number} for ever?", abort=True, err=True)
+        _confirm(f"Forget {number} for ever?")
     with opened() as core:
         done = core.forget(number, reason=reason, by=actor(as_, Role.PRIVACY_OFFICER), command_id=_uuid(command_id))
     if json:
         print_json({"customer": done.number, "version": done.version, "position": done.position})
     else:
-        console.print(f"{done.number} is forgotten (position {done.position}).")
-        console.print(
+        say(f"{done.number} is forgotten (position {done.position}).")
+        say(
             "Traces of the destroyed keys leave the key store's files with `ticketcore keys scrub`, and its backups only"
-            " when these end: see docs/privacy.md.",
-            markup=False,
+            " when these end: see docs/privacy.md."
         )
+
+
+def _confirm(question: str) -> None:
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        raise InvalidCommand(
+            "forget", "the answer", "nothing", "y or n", "give --yes where nobody can answer"
+        ) from None
+    if not agreed:
+        print("ticketcore: nothing was changed", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -6,23 +6,26 @@ import typer
 
 from ticketcore.embedded import EmbeddedPostgres
 from ticketcore.setup import migrate_all, pending_all, renew_epoch, resolve
-from workers.cli.common import JsonOption, console, print_json, settings
+from workers.cli.common import JsonOption, settings
+from workers.cli.output import print_json, say
 
-app = typer.Typer(help="The embedded PostgreSQL, and the migrations of any.", no_args_is_help=True)
+app = typer.Typer(
+    help="The embedded PostgreSQL, and the migrations of any.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()
 def start() -> None:
     """Start the embedded PostgreSQL in ./.ticketcore (or TICKETCORE_HOME); it outlives this command."""
     dsn = EmbeddedPostgres(settings().home).start()
-    console.print(f"The embedded PostgreSQL runs: {dsn}", markup=False)
+    say(f"The embedded PostgreSQL runs: {dsn}")
 
 
 @app.command()
 def stop() -> None:
     """Stop the embedded PostgreSQL."""
     stopped = EmbeddedPostgres(settings().home).stop()
-    console.print("Stopped." if stopped else "It did not run.")
+    say("Stopped." if stopped else "It did not run.")
 
 
 @app.command()
@@ -36,13 +39,17 @@ def status(json: JsonOption = False) -> None:
         print_json({"embedded": found and vars(found), "pending": missing})
     else:
         if found is not None:
-            console.print(
+            say(
                 f"embedded PostgreSQL {found.version}, process {found.pid}: {found.dsn}"
                 if found.running
-                else f"no embedded PostgreSQL runs in {found.home} (start it: ticketcore db start)",
-                markup=False,
+                else f"no embedded PostgreSQL runs in {found.home} (start it: ticketcore db start)"
             )
-        console.print(f"missing migrations: {', '.join(missing) or 'none'}" if running else "")
+        if running:
+            say(
+                f"missing migrations: {', '.join(missing)} (apply them: ticketcore db migrate)"
+                if missing
+                else "missing migrations: none"
+            )
     raise typer.Exit(0 if running and not missing else 3)
 
 
@@ -53,14 +60,14 @@ def migrate(json: JsonOption = False) -> None:
     if json:
         print_json({"applied": done})
     else:
-        console.print("\n".join(f"applied {name}" for name in done) or "nothing to do")
+        say("\n".join(f"applied {name}" for name in done) or "nothing to do")
 
 
 @app.command("new-epoch")
 def new_epoch() -> None:
     """Renew the log's epoch after a restore, so that readers ahead of it stop instead of mixing two histories."""
     epoch = renew_epoch(resolve(settings()))
-    console.print(f"The log's epoch is {epoch} now. Rebuild the read models: ticketcore rebuild --all")
+    say(f"The log's epoch is {epoch} now. Rebuild the read models: ticketcore rebuild --all")
 
 
 @app.command()
@@ -69,4 +76,7 @@ def grant(role: str) -> None:
     from ticketcore.setup import grant as give
 
     give(resolve(settings()), role)
-    console.print(f"{role} may append and read now.", markup=False)
+    say(f"{role} may append and read now.")
+
+
+groups = {"db": app}

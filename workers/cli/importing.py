@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from ticketcore.domain.types import Role
 from ticketcore.importing.importer import import_file
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.store.codec import Codec
-from workers.cli.common import AsOption, JsonOption, actor, console, opened, parse_zone, print_json, table
+from workers.cli.common import AsOption, JsonOption, actor, opened, parse_zone
+from workers.cli.output import print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
     from ticketcore.importing.importer import ImportSummary
@@ -35,7 +36,7 @@ def import_(
     check(by, Action.IMPORT, Facts(str(file)))
     tz = parse_zone(zone)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with opened() as core, Progress(*columns, transient=True, disable=quiet or json) as bar:
+    with opened() as core, progress_bar(*columns, quiet=quiet or json) as bar:
         task = bar.add_task(f"import {file.name}", total=None)
         done = import_file(
             file, mapping, zone=tz, rejects=rejects, max_rejects=max_rejects, chunk_rows=chunk_rows,
@@ -61,7 +62,7 @@ def vars_of(done: ImportSummary) -> dict[str, object]:
 def print_summary(done: ImportSummary) -> None:
     """Print what an import did."""
     if done.already_imported:
-        console.print("All of it was imported before; nothing was written.")
+        say("All of it was imported before; nothing was written.")
     events = sum(done.events.values())
     table(
         "Imported",

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ticketcore import setup
-from workers.cli.common import JsonOption, console, print_json, settings
+from workers.cli.common import JsonOption, settings
+from workers.cli.output import print_json, say
 
 app = typer.Typer(
     help="The key-encryption keys: make, rotate, retire; the files of the keys: scrub.", no_args_is_help=True
@@ -18,7 +19,7 @@ app = typer.Typer(
 def init() -> None:
     """Make a key file; refuses where one is. Back it up: without it nothing personal can be read again."""
     path = setup.create_keys(settings())
-    console.print(f"Made {path}. Back it up apart from the data base.", markup=False)
+    say(f"Made {path}. Back it up apart from the data base.")
 
 
 @app.command()
@@ -28,23 +29,23 @@ def status(json: JsonOption = False) -> None:
     if json:
         print_json({"active": active, "wrapped": counts})
         return
-    console.print(f"active: {active}")
+    say(f"active: {active}")
     for key_id, count in sorted(counts.items()):
-        console.print(f"{key_id}: {count:,} wrapped keys")
+        say(f"{key_id}: {count:,} wrapped keys")
 
 
 @app.command()
 def rotate() -> None:
     """Add a new active key and wrap every person's key with it; can be repeated after any interruption."""
     new, count = setup.rotate_keys(setup.resolve(settings()))
-    console.print(f"{new} is active, {count:,} keys were wrapped anew. Retire the old one: ticketcore keys retire ID")
+    say(f"{new} is active, {count:,} keys were wrapped anew. Retire the old one: ticketcore keys retire ID")
 
 
 @app.command()
 def retire(key_id: Annotated[str, typer.Argument(help="The key's id, see `ticketcore keys status`.")]) -> None:
     """Remove a key from the file once nothing is wrapped by it."""
     setup.retire_key(setup.resolve(settings()), key_id)
-    console.print(f"{key_id} is gone from the key file.", markup=False)
+    say(f"{key_id} is gone from the key file.")
 
 
 @app.command()
@@ -54,12 +55,10 @@ def scrub(json: JsonOption = False) -> None:
     if json:
         print_json({"scrubbed": True, "checkpointed": gone})
         return
-    console.print("The key tables' files hold no destroyed key any more.", markup=False)
+    say("The key tables' files hold no destroyed key any more.")
     if not gone:
-        console.print(
-            "The old files go with the server's next checkpoint: this role may not ask for one.", markup=False
-        )
-    console.print("WAL, replicas and backups of the key store may: see docs/privacy.md.", markup=False)
+        say("The old files go with the server's next checkpoint: this role may not ask for one.")
+    say("WAL, replicas and backups of the key store may: see docs/privacy.md.")
 
 
 groups = {"keys": app}

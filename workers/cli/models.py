@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from projections.dead_letters import dead_letters as list_dead_letters
 from projections.dead_letters import retry_dead_letters
@@ -22,14 +22,14 @@ from ticketcore.domain.types import Role
 from ticketcore.ids import number_of
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.store.codec import Codec
-from workers.cli.common import AsOption, JsonOption, actor, console, opened, print_json, table
+from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.output import print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
-
     from ticketcore.app import TicketCore
 
-dead_letters = typer.Typer(help="Events that could not be projected.", no_args_is_help=True)
-workers = typer.Typer(help="Programs that run until they are stopped.", no_args_is_help=True)
+dead_letters = typer.Typer(help="Events that could not be projected.", no_args_is_help=True, add_completion=False)
+workers = typer.Typer(help="Programs that run until they are stopped.", no_args_is_help=True, add_completion=False)
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
@@ -69,7 +69,7 @@ def rebuild(
         print_json(done)
     else:
         for one in done:
-            console.print(f"{one.model}: generation {one.generation} is live, made from {one.position:,} events")
+            say(f"{one.model}: generation {one.generation} is live, made from {one.position:,} events")
 
 
 def verify(
@@ -95,12 +95,11 @@ def verify(
         )
         for d in found.differences:
             columns = ", ".join(f"{name}: table {got!r}, log {wanted!r}" for name, (got, wanted) in d.columns.items())
-            console.print(f"{d.model}.{d.table} {d.key}: {d.problem} {columns}", markup=False)
+            say(f"{d.model}.{d.table} {d.key}: {d.problem} {columns}".rstrip())
         parked = sum(found.parked.values())
-        console.print(
-            f"{found.different:,} rows differ" if found.different else "Every row is what the log says.",
-            f"({parked:,} events wait as dead letters)" if parked else "",
-        )
+        say(f"{found.different:,} rows differ." if found.different else "Every row is what the log says.")
+        if parked:
+            say(f"{parked:,} events wait as dead letters (see them: ticketcore dead-letters list)")
     raise typer.Exit(1 if found.different else 0)
 
 
@@ -129,7 +128,7 @@ def retry(as_: AsOption = None, json: JsonOption = False) -> None:
         print_json(done)
     else:
         for name, count in done.items():
-            console.print(f"{name}: {count:,} events left the dead letters")
+            say(f"{name}: {count:,} events left the dead letters")
 
 
 @workers.command()
@@ -157,14 +156,12 @@ def _read_dsn(core: TicketCore) -> str:
 
 
 @contextmanager
-def _bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    if quiet:
-        yield None
-        return
+def _bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as progress:
+    with progress_bar(*columns, quiet=quiet) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 commands: list[Callable[..., None]] = [status, rebuild, verify]
+groups = {"dead-letters": dead_letters, "worker": workers}

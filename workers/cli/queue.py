@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ticketcore.domain.types import Role
-from workers.cli.common import AsOption, JsonOption, actor, opened, print_json, table
+from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.output import print_json, table
 
 
 def queue(

@@ -12,7 +12,9 @@ from workers.cli.common import JsonOption, console, print_json
 from workers.schemas.check import check as check_all
 from workers.schemas.files import generate as generate_all
 
-app = typer.Typer(help="The published schemas of events and read models: generate, check.", no_args_is_help=True)
+app = typer.Typer(
+    help="The published schemas of events and read models: generate, check.", no_args_is_help=True, add_completion=False
+)
 
 RootOption = Annotated[Path, typer.Option("--root", help="The repository, with the folders schemas and docs.")]
 DsnOption = Annotated[
@@ -61,3 +63,6 @@ def _repository(root: Path) -> Path:
             f"no folder schemas in {root.absolute()}: expected the repository of ticketcore (go there, or name it by --root)"
         )
     return root.absolute()
+
+
+groups = {"schemas": app}

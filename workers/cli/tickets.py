@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 from rich.markup import escape
 
 from ticketcore.domain.types import Role
+from ticketcore.ids import number_of
 from ticketcore.replay import Clock
 from workers.cli.common import (
     AsOption,
     JsonOption,
     actor,
-    cell,
-    console,
     opened,
     parse_time,
     parse_zone,
-    print_json,
-    table,
 )
+from workers.cli.output import cell, console, heading, print_json, table, text
 
 if TYPE_CHECKING:
     from ticketcore.replay import Message, TicketView
 
-app = typer.Typer(help="A ticket now, as it was at an instant, and its history.", no_args_is_help=True)
+app = typer.Typer(
+    help="A ticket now, as it was at an instant, and its history.", no_args_is_help=True, add_completion=False
+)
 
-Number = Annotated[str, typer.Argument(help="A ticket's number (T-2026-000042-6), or its number in the imported system.")]
+Number = Annotated[
+    str, typer.Argument(help="A ticket's number (T-2026-000042-6), or its number in the imported system.")
+]
 
 
 @app.command()
 def show(
     number: Number,
     at: Annotated[str | None, typer.Option(help="As it was at this instant (ISO 8601).")] = None,
-    by: Annotated[Clock, typer.Option(help="Read --at by the record time or by the time of occurrence.")] = Clock.RECORD,
+    by: Annotated[
+        Clock, typer.Option(help="Read --at by the record time or by the time of occurrence.")
+    ] = Clock.RECORD,
     zone: Annotated[str, typer.Option(help="IANA zone of a time without offset.")] = "UTC",
     as_: AsOption = None,
     json: JsonOption = False,
@@ -62,7 +67,7 @@ def history(number: Number, as_: AsOption = None, json: JsonOption = False) -> N
         ("position", "#", "event", "recorded", "occurred", "actor", "what"),
         (
             (e.position, e.version, e.topic + (" (irregular)" if e.irregular else ""), e.recorded_at, e.occurred_at, e.actor,
-             escape(_short(e.fields)) if e.readable else "[unreadable: its key is gone]")
+             _short(e.fields) if e.readable else "[unreadable: its key is gone]")
             for e in entries
         ),
     )  # fmt: skip
@@ -108,15 +113,14 @@ def print_view(view: TicketView) -> None:
 
 def _print_message(message: Message) -> None:
     arrow = {"inbound": "<-", "outbound": "->", "internal": "--"}[message.direction.value]
-    console.rule(
+    heading(
         f"{message.id} {arrow} {message.direction.value} by {message.channel.value}, {cell(message.occurred_at)} UTC, "
-        f"{escape(message.actor)}",
-        align="left",
+        f"{message.actor}"
     )
     if not message.readable:
         console.print("[unreadable: its key was destroyed]", style="dim", markup=False)
     elif message.body:
-        console.print(message.body, markup=False, highlight=False)
+        text(message.body)
     for correction in message.corrections:
         console.print(f"(corrected {cell(correction.occurred_at)} UTC by {escape(correction.actor)})", style="dim")
     for attachment in message.attachments:
@@ -124,5 +128,20 @@ def _print_message(message: Message) -> None:
 
 
 def _short(fields: dict[str, object], limit: int = 100) -> str:
-    text = ", ".join(f"{name}={value}" for name, value in fields.items())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    line = " ".join(", ".join(f"{name}={_known(name, value)}" for name, value in fields.items()).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _known(name: str, value: object) -> object:
+    """Return a ticket's or customer's number instead of its id; lists without Python's quotes."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(str(_known(name, part)) for part in value) + "]"
+    if not name.endswith(("_id", "_ids")):
+        return value
+    try:
+        return number_of(UUID(str(value)))
+    except ValueError:
+        return value
+
+
+groups = {"ticket": app}
