@@ -126,7 +126,9 @@ def check(actor: Actor, action: Action, facts: Facts | None = None) -> None:
     facts = facts or Facts()
     expected = _missing(actor, action, facts)
     if expected is not None:
-        raise NotAllowed(_describe(actor), action.value.replace("_", " "), facts.which, expected)
+        verb = "see" if action is Action.QUEUE else action.value.replace("_", " ")
+        noun = facts.which.partition(" ")[0]  # "show ticket T-...", not "show ticket ticket T-..."
+        raise NotAllowed(_describe(actor), verb.removesuffix(f" {noun}"), facts.which, expected)
 
 
 def is_allowed(actor: Actor, action: Action, facts: Facts | None = None) -> bool:

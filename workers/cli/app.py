@@ -6,13 +6,16 @@ import io
 import json
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -46,21 +49,32 @@ class _Lazy(TyperGroup):
         name, _, rest = super().resolve_command(ctx, args)
         return name, _load(str(name)), rest
 
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        with _reader_may_leave():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _reader_may_leave():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:  # the reader has what it wanted: `ticketcore events --json | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         return result
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End with 0 where the reader of a pipe has what it wanted: ``ticketcore events --json | head``."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
 
 
 def _load(name: str) -> Any:
     module = import_module(f"workers.cli.{COMMANDS[name][0]}")
     groups = getattr(module, "groups", {})
     if name in groups:
-        return get_command(groups[name])
+        return get_group(groups[name])
     single = typer.Typer(add_completion=False)
     single.command(name)(next(one for one in module.commands if one.__name__ == name))
     return get_command(single)
@@ -98,6 +112,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no umlaut gets an escape, not a stack trace
             stream.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = lambda message, *_, **__: f"ticketcore: {message}\n"
     try:
         code = app(standalone_mode=False)
     except typer.Abort:

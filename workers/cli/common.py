@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ticketcore.app import TicketCore
 from ticketcore.domain.types import Actor, Assurance, Role
-from ticketcore.errors import ConfigurationError, InvalidCommand
+from ticketcore.errors import ConfigurationError, InvalidCommand, StoreUnavailable
 from ticketcore.settings import Settings
 from workers.cli.output import cell, console, plain, print_json, table
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "AsOption", "JsonOption", "actor", "cell", "console", "opened", "parse_time", "parse_zone", "plain", "print_json",
+    "AsOption", "JsonOption", "actor", "cell", "console", "existing", "opened", "parse_time", "parse_zone", "plain", "print_json",
     "settings", "table",
 ]  # fmt: skip
 
@@ -47,10 +47,25 @@ def settings() -> Settings:
         raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
 
 
+def existing() -> Settings:
+    """Return the settings of the environment, where their data base was made before: asking makes none by accident.
+
+    Raises:
+        StoreUnavailable: the embedded server is meant, and its folder holds no data.
+    """
+    given = settings()
+    if given.dsn is None and not (given.home / "pgdata").exists():
+        raise StoreUnavailable(
+            f"no data base in {given.home.absolute()} (go to the folder that has it, name it by TICKETCORE_HOME, or make"
+            " one: ticketcore demo; or, empty: ticketcore db migrate, then ticketcore keys init)"
+        )
+    return given
+
+
 @contextmanager
-def opened(*, migrate: bool = False) -> Iterator[TicketCore]:
+def opened() -> Iterator[TicketCore]:
     """Open the core that the environment names and close it afterwards."""
-    core = TicketCore.open(settings(), migrate=migrate)
+    core = TicketCore.open(existing())
     try:
         yield core
     finally:

@@ -85,6 +85,7 @@ def _confirm(question: str) -> None:
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:
+        print(file=sys.stderr)
         raise InvalidCommand(
             "forget", "the answer", "nothing", "y or n", "give --yes where nobody can answer"
         ) from None

@@ -6,7 +6,7 @@ import typer
 
 from ticketcore.embedded import EmbeddedPostgres
 from ticketcore.setup import migrate_all, pending_all, renew_epoch, resolve
-from workers.cli.common import JsonOption, settings
+from workers.cli.common import JsonOption, existing, settings
 from workers.cli.output import print_json, say
 
 app = typer.Typer(
@@ -66,7 +66,7 @@ def migrate(json: JsonOption = False) -> None:
 @app.command("new-epoch")
 def new_epoch() -> None:
     """Renew the log's epoch after a restore, so that readers ahead of it stop instead of mixing two histories."""
-    epoch = renew_epoch(resolve(settings()))
+    epoch = renew_epoch(resolve(existing()))
     say(f"The log's epoch is {epoch} now. Rebuild the read models: ticketcore rebuild --all")
 
 
@@ -75,7 +75,7 @@ def grant(role: str) -> None:
     """Give a PostgreSQL role what a service needs: read and append, never change or delete."""
     from ticketcore.setup import grant as give
 
-    give(resolve(settings()), role)
+    give(resolve(existing()), role)
     say(f"{role} may append and read now.")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ticketcore import setup
-from workers.cli.common import JsonOption, settings
+from workers.cli.common import JsonOption, existing, settings
 from workers.cli.output import print_json, say
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ def init() -> None:
 @app.command()
 def status(json: JsonOption = False) -> None:
     """Say how many keys are wrapped by which key-encryption key."""
-    counts, active = setup.key_status(setup.resolve(settings()))
+    counts, active = setup.key_status(setup.resolve(existing()))
     if json:
         print_json({"active": active, "wrapped": counts})
         return
@@ -37,21 +37,21 @@ def status(json: JsonOption = False) -> None:
 @app.command()
 def rotate() -> None:
     """Add a new active key and wrap every person's key with it; can be repeated after any interruption."""
-    new, count = setup.rotate_keys(setup.resolve(settings()))
+    new, count = setup.rotate_keys(setup.resolve(existing()))
     say(f"{new} is active, {count:,} keys were wrapped anew. Retire the old one: ticketcore keys retire ID")
 
 
 @app.command()
 def retire(key_id: Annotated[str, typer.Argument(help="The key's id, see `ticketcore keys status`.")]) -> None:
     """Remove a key from the file once nothing is wrapped by it."""
-    setup.retire_key(setup.resolve(settings()), key_id)
+    setup.retire_key(setup.resolve(existing()), key_id)
     say(f"{key_id} is gone from the key file.")
 
 
 @app.command()
 def scrub(json: JsonOption = False) -> None:
     """Rewrite the key tables' files, so that destroyed keys are not in them any more; keys can't be used meanwhile."""
-    gone = setup.scrub_keys(setup.resolve(settings()))
+    gone = setup.scrub_keys(setup.resolve(existing()))
     if json:
         print_json({"scrubbed": True, "checkpointed": gone})
         return
