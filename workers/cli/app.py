@@ -65,7 +65,9 @@ def _reader_may_leave() -> Iterator[None]:
     """End with 0 where the reader of a pipe has what it wanted: ``ticketcore events --json | head``."""
     try:
         yield
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise  # rich makes SystemExit(1) of a broken pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
 
