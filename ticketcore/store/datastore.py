@@ -32,7 +32,7 @@ _DEFAULTS: dict[str, Any] = {
 _SESSION = """
 SELECT set_config('timezone', 'UTC', false), set_config('default_transaction_isolation', 'read committed', false),
     set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
-    set_config('lock_timeout', %s, false),
+    set_config('plan_cache_mode', 'force_generic_plan', false), set_config('lock_timeout', %s, false),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """

@@ -27,6 +27,7 @@ CREATE FUNCTION log.append(
 DECLARE
     dead int[] := '{}';
     found_here int[];
+    stale int[];
     head bigint;
     stamp timestamptz;
 BEGIN
@@ -36,9 +37,19 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(8388345093869010946);
 
-    SELECT array_agg(c.i::int) INTO found_here
-    FROM unnest(c_id) WITH ORDINALITY AS c (id, i)
-    WHERE EXISTS (SELECT FROM log.receipts r WHERE r.command_id = c.id OFFSET 0);
+    SELECT
+        (SELECT array_agg(c.i::int) FROM unnest(c_id) WITH ORDINALITY AS c (id, i)
+         WHERE EXISTS (SELECT FROM log.receipts r WHERE r.command_id = c.id OFFSET 0)),
+        (SELECT array_agg(x.cmd) FROM unnest(x_cmd, x_stream, x_version) AS x (cmd, stream, version)
+         WHERE x.version <> coalesce((
+            SELECT e.originator_version FROM log.events e WHERE e.originator_id = x.stream
+            ORDER BY e.originator_version DESC LIMIT 1), 0)),
+        coalesce(last.position, 0), greatest(last.recorded_at, clock_timestamp())
+    INTO found_here, stale, head, stamp
+    FROM (SELECT) AS always
+        LEFT JOIN LATERAL (
+            SELECT e.position, e.recorded_at FROM log.events e ORDER BY e.position DESC LIMIT 1) last ON true;
+
     IF found_here IS NOT NULL THEN
         RETURN QUERY
         SELECT c.i::int, 'receipt', r.position, NULL::timestamptz, r.originator_id, r.digest, r.count, NULL::int
@@ -47,12 +58,7 @@ BEGIN
         dead := dead || found_here;
     END IF;
 
-    SELECT array_agg(x.cmd) INTO found_here
-    FROM unnest(x_cmd, x_stream, x_version) AS x (cmd, stream, version)
-    WHERE x.cmd <> ALL (dead) AND x.version <> coalesce((
-        SELECT e.originator_version FROM log.events e WHERE e.originator_id = x.stream
-        ORDER BY e.originator_version DESC LIMIT 1), 0);
-    IF found_here IS NOT NULL THEN
+    IF stale IS NOT NULL THEN
         RETURN QUERY
         SELECT DISTINCT ON (x.cmd)
             x.cmd, 'version', NULL::bigint, NULL::timestamptz, x.stream, NULL::bytea, x.version, a.version
@@ -60,9 +66,9 @@ BEGIN
             LATERAL (SELECT coalesce((
                 SELECT e.originator_version FROM log.events e WHERE e.originator_id = x.stream
                 ORDER BY e.originator_version DESC LIMIT 1), 0) AS version) a
-        WHERE x.cmd = ANY (found_here) AND x.version <> a.version
+        WHERE x.cmd = ANY (stale) AND x.cmd <> ALL (dead) AND x.version <> a.version
         ORDER BY x.cmd, x.i;
-        dead := dead || found_here;
+        dead := dead || stale;
     END IF;
 
     IF cardinality(cl_cmd) > 0 THEN
@@ -105,11 +111,6 @@ BEGIN
             dead := dead || found_here;
         END IF;
     END IF;
-
-    SELECT e.position, greatest(e.recorded_at, clock_timestamp()) INTO head, stamp
-    FROM log.events e ORDER BY e.position DESC LIMIT 1;
-    head := coalesce(head, 0);
-    stamp := coalesce(stamp, clock_timestamp());
 
     IF cardinality(e_cmd) > 0 THEN
         INSERT INTO log.events (position, recorded_at, originator_id, originator_version, topic, state)
