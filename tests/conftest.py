@@ -1,28 +1,38 @@
 """Fixtures that all tests share: real PostgreSQL data bases, and how hard hypothesis tries."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.support import in_ci, unavailable
+from tests.support.kafka import Kafka
 from tests.support.postgres import Postgres, find_binaries
 from ticketcore.embedded import EmbeddedUnavailable
 from ticketcore.embedded_system import binaries_version
+from workers.kafka.broker import find as find_broker
+from workers.kafka.errors import BrokerUnavailable
 
 hypothesis.settings.register_profile("dev", max_examples=30, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "dev"))
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
     try:
         folder, source = find_binaries()
-        return f"PostgreSQL for tests: version {binaries_version(folder)} from {source}"
+        postgres = f"PostgreSQL for tests: version {binaries_version(folder)} from {source}"
     except (EmbeddedUnavailable, OSError) as error:
-        return f"PostgreSQL for tests: none ({error})"
+        postgres = f"PostgreSQL for tests: none ({error})"
+    try:
+        kafka = f"Kafka for tests: {find_broker(Path(tempfile.gettempdir())).source}"
+    except BrokerUnavailable as error:
+        kafka = f"Kafka for tests: none ({error})"
+    return [postgres, kafka]
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +52,14 @@ def database(postgres: Postgres) -> Iterator[str]:
     dsn = postgres.create_database()
     yield dsn
     postgres.drop(dsn)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """One broker for the session, or for each xdist worker; tests use topics of their own."""
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(Kafka())
+        except (BrokerUnavailable, OSError) as error:
+            unavailable(f"no Kafka can be started: {error}")
+        yield broker
