@@ -64,7 +64,7 @@ def main() -> int:
 
 def show(found: list[Result]) -> None:
     """Print the table."""
-    table = Table(title=f"medians of {PAIRS} turns; ratio with the interval of its median (over 90 %)")
+    table = Table(title=f"medians of at least {PAIRS} turns; ratio with the interval of its median (over 90 %)")
     for heading in ("figure", "unit", "ours", "yardstick", "ratio", "interval", "goal", "met", "against"):
         right = heading in ("ours", "yardstick", "ratio", "interval")
         table.add_column(heading, justify="right" if right else "left", no_wrap=heading not in ("figure", "against"))

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.harness import Driven, Result, absolute, compare, quantile, say, scaled, turns
+from bench.harness import PAIRS, Driven, Result, absolute, compare, quantile, say, scaled, turns
 from bench.sides import Ours, Raw, Row, Stock
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ _GOALS = {
 
 def commands(place: Place) -> list[Result]:
     """Return the figures of one client."""
-    return _measured(place, 1, scaled(200), "1 client")
+    return _measured(place, 1, scaled(100), "1 client", 11)
 
 
 def commands_32(place: Place) -> list[Result]:
     """Return the figures of 32 threads."""
-    return _measured(place, 32, scaled(30), "32 threads")
+    return _measured(place, 32, scaled(30), "32 threads", PAIRS)
 
 
-def _measured(place: Place, threads: int, each: int, who: str) -> list[Result]:
+def _measured(place: Place, threads: int, each: int, who: str, pairs: int) -> list[Result]:
     say(f"commands, {who}: preparing tickets")
     with ExitStack() as stack:
         warm = Ours(stack.enter_context(place.core()), threads, each)
@@ -55,7 +55,7 @@ def _measured(place: Place, threads: int, each: int, who: str) -> list[Result]:
             return turn
 
         sides = {WARM: warm.comments, COLD: cold.comments, STOCK: stock.comments, RAW: raw.inserts}
-        rates = turns(f"comment/s, {who}", {name: side(name, load) for name, load in sides.items()})
+        rates = turns(f"comment/s, {who}", {name: side(name, load) for name, load in sides.items()}, pairs)
         found = [
             compare(f"comment, {who}, {policy}", "commands/s", rates[policy], rates[yardstick], yardstick,
                     _GOALS.get((threads, policy, yardstick)))
@@ -69,7 +69,7 @@ def _measured(place: Place, threads: int, each: int, who: str) -> list[Result]:
                 for text, share in (("p50", 0.5), ("p99", 0.99))
             ]  # fmt: skip
         sides = {WARM: warm.opens, STOCK: stock.opens, RAW: raw.inserts}
-        rates = turns(f"open/s, {who}", {name: side(name, load) for name, load in sides.items()})
+        rates = turns(f"open/s, {who}", {name: side(name, load) for name, load in sides.items()}, pairs)
         yard = {STOCK: "stock library: new aggregate, save", RAW: RAW}
         found += [
             compare(f"open ticket, {who}, {WARM}", "commands/s", rates[WARM], rates[key], text)
