@@ -74,7 +74,11 @@ def forget(
     if json:
         print_json({"customer": done.number, "version": done.version, "position": done.position})
     else:
-        say(f"{done.number} is forgotten (position {done.position}).")
+        say(
+            f"{done.number} was forgotten before; nothing was recorded."
+            if done.position is None
+            else f"{done.number} is forgotten (position {done.position})."
+        )
         say(
             "Traces of the destroyed keys leave the key store's files with `ticketcore keys scrub`, and its backups only"
             " when these end: see docs/privacy.md."

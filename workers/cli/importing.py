@@ -52,6 +52,8 @@ def import_(
         print_json({**vars_of(done), "already_imported": done.already_imported})
     else:
         print_summary(done)
+        if done.rejects and rejects is not None:
+            say(f"The rejected rows are in {rejects}, each with its line and the reason.")
 
 
 def vars_of(done: ImportSummary) -> dict[str, object]:
