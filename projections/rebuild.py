@@ -19,6 +19,7 @@ from projections.feed import Decode, Log
 from projections.projector import Checkpoint, Projector
 from projections.runner import locked, read_batch
 from projections.schema import Connection, connect, create, install
+from ticketcore.collector import no_collection
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 
 __all__ = ["Rebuilt", "rebuild"]
@@ -64,7 +65,8 @@ def rebuild(
         at = _begin(connection, projector, log)
         resumed_at = at.position
         while at.position < (head := log.head()):
-            at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
+            with no_collection(head - at.position):
+                at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
             if progress is not None:
                 progress(at.position, head)
         with locked(connection):  # no projector of the log runs from here on: the rest is short

@@ -18,6 +18,7 @@ from projections.feed import Decode, Log
 from projections.folding import Item, decoded
 from projections.projector import Checkpoint, Projector
 from projections.schema import LOCK, MODELS, Connection, connect, live
+from ticketcore.collector import no_collection
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 
 __all__ = ["TRANSIENT", "Runner", "locked", "read_batch"]
@@ -156,12 +157,13 @@ class Runner:
             head = self.log.head()  # what comes later is the next call's: under constant writing there is no end
             at = self._checkpoints(connection, head)
             while (reached := min(point.position for point in at)) < head:
-                items = read_batch(self.log, self._decode, reached, self._batch)
-                for index, projector in enumerate(self._projectors):
-                    above = at[index].position - reached
-                    at[index] = (
-                        projector.apply(connection, items[above:], at[index]) if above < len(items) else at[index]
-                    )
+                with no_collection(head - reached):
+                    items = read_batch(self.log, self._decode, reached, self._batch)
+                    for index, projector in enumerate(self._projectors):
+                        above = at[index].position - reached
+                        at[index] = (
+                            projector.apply(connection, items[above:], at[index]) if above < len(items) else at[index]
+                        )
                 if progress is not None:
                     progress(items[-1].record.position, head)
             return reached

@@ -13,6 +13,7 @@ from projections.feed import Decode, Log
 from projections.folding import concerned, decoded, fold
 from projections.schema import MODELS, Connection, connect, live
 from projections.tables import Tables
+from ticketcore.collector import no_collection
 from ticketcore.errors import EpochMismatch
 from ticketcore.store.port import Record
 
@@ -109,7 +110,8 @@ class _Check:
         unfoldable = []
         while reached < last:
             records = self._log.read(reached, min(_BATCH, last - reached))
-            unfoldable += self._fold(records)
+            with no_collection(len(records)):
+                unfoldable += self._fold(records)
             reached = records[-1].position
             if progress is not None:
                 progress(reached, last)

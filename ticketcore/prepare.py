@@ -80,8 +80,10 @@ def prepare(
     rejected stay behind, unreadable, and harm nobody.
     """
     aggregate = ids[0] if ids else command.streams()[0]
-    candidates = (person_of(command, states, ids), *own_persons(aggregate))
-    person = next((candidate for candidate in candidates if candidate not in gone), candidates[-1])
+    person = person_of(command, states, ids)
+    if person in gone:
+        own = own_persons(aggregate)
+        person = next((candidate for candidate in own if candidate not in gone), own[-1])
     body: str | None = getattr(command, "body", None)
     files = getattr(command, "attachments", ())
     long = body is not None and len(body) * 4 > EXCERPT_BYTES and len(body.encode()) > EXCERPT_BYTES

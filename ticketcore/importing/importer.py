@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import time
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+from ticketcore.collector import no_collection
 from ticketcore.errors import Forgotten
 from ticketcore.ids import Kind, kind_of
 from ticketcore.importing.activities import Activities
@@ -26,7 +25,7 @@ from ticketcore.importing.sealed import ready
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
     from ticketcore.domain.types import Actor
@@ -116,20 +115,8 @@ def import_file(
     if chunk_rows < 1:
         raise ImportRefused(path, f"chunk_rows is {chunk_rows}", "at least 1", "leave it at its default")
     run = _Run(path, loaded, zone, log, sealer, codec, by, chunk_rows, progress)
-    with RejectFile(None if rejects is None else Path(rejects), path, max_rejects) as reject_file, _no_collection():
+    with RejectFile(None if rejects is None else Path(rejects), path, max_rejects) as reject_file, no_collection():
         return run.run(reject_file)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Leave cyclic garbage be: an import makes none, and looking for it took a quarter of its time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 class _Run:
