@@ -17,7 +17,7 @@ from projections.schema import Connection
 from projections.tables import Tables
 from ticketcore.errors import EpochMismatch, StoreUnavailable, TicketCoreError
 
-__all__ = ["EMBEDDED", "Checkpoint", "CheckpointMoved", "Projector"]
+__all__ = ["EMBEDDED", "Checkpoint", "CheckpointMoved", "FedByPartitions", "Projector"]
 
 EMBEDDED = -1
 """The "partition" of a projector that reads the log itself."""
@@ -28,6 +28,13 @@ class CheckpointMoved(TicketCoreError):
 
     code = "checkpoint_moved"
     exit_code = 8
+
+
+class FedByPartitions(TicketCoreError):
+    """Workers feed these tables from a topic; nobody may feed them from the log at the same time."""
+
+    code = "fed_by_partitions"
+    exit_code = 3
 
 
 class Checkpoint(NamedTuple):
@@ -60,6 +67,7 @@ class Projector:
 
         Raises:
             EpochMismatch: the checkpoint belongs to another epoch of the log.
+            FedByPartitions: the log itself is asked for, and workers feed the model from a topic.
         """
         key = [self.model.name, generation, log, partition]
         row = connection.execute(
@@ -67,6 +75,8 @@ class Projector:
             " WHERE model = %s AND generation = %s AND log = %s AND partition = %s",
             key,
         ).fetchone()
+        if row is None and partition == EMBEDDED:
+            self._refuse_two_feeds(connection, key[:3])
         if row is None or (row[4] == 0 and row[5] != epoch):
             connection.execute(
                 "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
@@ -83,6 +93,17 @@ class Projector:
                 f" expected epoch {epoch}: the log was restored or replaced (run `ticketcore rebuild {self.model.name}`)"
             )
         return found
+
+    def _refuse_two_feeds(self, connection: Connection, key: Sequence[object]) -> None:
+        others = connection.execute(
+            "SELECT 1 FROM read_meta.checkpoints WHERE model = %s AND generation = %s AND log = %s LIMIT 1", key
+        )
+        if others.fetchone() is not None:
+            raise FedByPartitions(
+                f"read model {self.model.name!r} is fed from a Kafka topic here, expected no projector of the log beside it"
+                " (set TICKETCORE_INLINE=false where queries project; to give the model back to the log, stop the workers"
+                " and run `ticketcore kafka hand-back`)"
+            )
 
     def apply(
         self, connection: Connection, items: Sequence[Item], at: Checkpoint, *, offset: int | None = None

@@ -93,6 +93,7 @@ def grant(settings: Settings, role: str) -> None:
                 "GRANT USAGE ON SCHEMA log TO {}",
                 "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
                 "GRANT DELETE ON log.claims TO {}",
+                "GRANT UPDATE ON log.relays TO {}",
                 "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
             ):
                 connection.execute(sql.SQL(statement).format(name))

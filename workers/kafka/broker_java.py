@@ -46,15 +46,16 @@ _PROPERTIES = {
     "auto.create.topics.enable": "false",
 }
 _OLDEST_JAVA = 17
+_JAVA_VERSION = ["java", "-version"]
 _FETCH_SECONDS = 600
 _START_SECONDS = 90.0
 
 
 def java_missing() -> str | None:
     """Return why Kafka can't run on this machine's Java, ``None`` where it can."""
-    if (problem := answers(["java", "-version"])) is not None:
+    if (problem := answers(_JAVA_VERSION)) is not None:
         return problem
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    said = subprocess.run(_JAVA_VERSION, capture_output=True, text=True, check=False).stderr
     found = re.search(r'version "(\d+)', said)
     if found is None or int(found[1]) < _OLDEST_JAVA:
         return f"java is {found[1] if found else 'of no known version'}, expected {_OLDEST_JAVA} or newer"

@@ -1,0 +1,267 @@
+"""The projector of one read model, fed by the topics of one or more logs.
+
+Kafka's consumer group says which partitions a worker has; the checkpoint rows say how far each is. A worker that lost a
+partition and does not know it yet can fold what it still holds, but its checkpoint has moved, so nothing is written.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from queue import SimpleQueue
+
+import psycopg
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from projections.base import Model
+from projections.feed import Decode, Log
+from projections.partitions import give_to_partitions
+from projections.projector import CheckpointMoved, Projector
+from projections.runner import TRANSIENT
+from projections.schema import Connection, connect, live
+from ticketcore.errors import StoreUnavailable
+from workers.kafka.errors import KafkaUnavailable, told
+from workers.kafka.reading import Reader
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topic import partitions_of
+
+__all__ = ["ProjectorWorker", "group_of"]
+
+_BATCH = 5_000
+_POLL_MS = 200
+_COMMIT_EVERY = 25  # rounds
+_CLOCKS_DIFFER = timedelta(minutes=10)
+"""By how much the data base's clock may be ahead of the relay's."""
+_CONSUMER = {
+    "auto_offset_reset": "none",
+    "enable_auto_commit": False,
+    "max_poll_records": _BATCH,
+    "fetch_max_bytes": 8_388_608,  # by default 50 MB, and a process of 200 MB
+    "max_partition_fetch_bytes": 2_097_152,
+    "max_poll_interval_ms": 600_000,
+    "request_timeout_ms": 10_000,
+    "allow_auto_create_topics": False,
+    "partition_assignment_strategy": (RoundRobinPartitionAssignor,),
+}
+
+logger = structlog.get_logger(__name__)
+
+
+def group_of(settings: KafkaSettings, model: Model) -> str:
+    """Return the consumer group's name: two versions of a model, as in a rolling upgrade, are two groups."""
+    return f"{settings.group}.{model.name}.v{model.version}"
+
+
+class ProjectorWorker:
+    """Feeds one model in the calling thread.
+
+    Args:
+        dsn: of the read models.
+        model: the read model.
+        logs: topic -> the log that it carries.
+        decode: record -> event.
+        settings: of Kafka.
+    """
+
+    def __init__(
+        self, dsn: str, model: Model, logs: Mapping[str, Log], decode: Decode, settings: KafkaSettings
+    ) -> None:
+        self._dsn, self._model, self._logs, self._decode, self._settings = dsn, model, dict(logs), decode, settings
+        self._partitions: dict[str, int] = {}
+        self.filled = 0
+        """Events that were read from the log since Kafka did not hold them."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Project until *stop* is set; finishes the batch in hand and leaves the group. Passing errors are retried for ever.
+
+        Raises:
+            EpochMismatch: a log was restored or replaced.
+            StoreUnavailable: the tables are of another version, or the data base did not answer at the start.
+            TopicMismatch: a topic is missing, or has another number of partitions than the checkpoints.
+            KafkaUnavailable: the broker did not answer at the start.
+        """
+        self._partitions = {topic: partitions_of(self._settings, topic) for topic in self._logs}
+        connect(self._dsn).close()
+        attempt = 0
+        while not stop.is_set():
+            try:
+                self._belong(stop)
+                attempt = 0
+            except CheckpointMoved as error:
+                logger.info("projector.rejoins", model=self._model.name, reason=str(error))
+                stop.wait(0.1)
+            except (*TRANSIENT, KafkaError, KafkaUnavailable) as error:
+                if _permanent(error):
+                    raise
+                attempt += 1
+                pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
+                logger.warning(
+                    "projector.retry", model=self._model.name, attempt=attempt, pause=round(pause, 3),
+                    kind=type(error).__name__, error=str(error).strip(),
+                )  # fmt: skip
+                stop.wait(pause)
+
+    def _belong(self, stop: threading.Event) -> None:
+        """Belong to the group once: until told to stop, or an error."""
+        name = self._model.name
+        with connect(self._dsn) as connection:
+            generation = live(connection, [self._model])[name].generation
+            for topic, log in self._logs.items():
+                given = give_to_partitions(connection, name, generation, log.name, log.epoch(), self._partitions[topic])
+                if given:
+                    logger.info("projector.took_over", model=name, log=log.name, partitions=self._partitions[topic])
+            with told("reach Kafka", self._settings.bootstrap_servers):
+                session = int(self._settings.session_timeout * 1000)
+                consumer = KafkaConsumer(
+                    **self._settings.client(), **_CONSUMER, group_id=group_of(self._settings, self._model),
+                    session_timeout_ms=session, heartbeat_interval_ms=session // 4, metrics_enabled=False,
+                )  # fmt: skip
+            with closing(consumer):
+                membership = _Membership(self, connection, generation, consumer)
+                consumer.subscribe(list(self._logs), listener=membership)
+                while not stop.is_set():
+                    membership.round()
+                membership.commit()
+            self.filled += membership.filled
+
+
+class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the client ships no types
+    """What a worker holds while it belongs to the group: a reader for each of its partitions."""
+
+    def __init__(
+        self, worker: ProjectorWorker, connection: Connection, generation: int, consumer: KafkaConsumer
+    ) -> None:
+        self._worker, self._connection, self._generation, self._consumer = worker, connection, generation, consumer
+        self._projector = Projector(worker._model)
+        self._readers: dict[TopicPartition, Reader] = {}
+        self._fresh: set[TopicPartition] = set()
+        self._changes: SimpleQueue[tuple[bool, Sequence[TopicPartition]]] = SimpleQueue()
+        self._rounds = self._gone = 0
+
+    @property
+    def filled(self) -> int:
+        """Events that were read from the log."""
+        return self._gone + sum(reader.filled for reader in self._readers.values())
+
+    # The client calls these three in its own thread, and no query may hold that up.
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Fetch nothing of them until :meth:`round` knows where to go on."""
+        for partition in assigned:
+            self._consumer.seek(partition, 0)
+            self._consumer.pause(partition)
+        self._changes.put((True, list(assigned)))
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Forget them; a batch in hand is written where its checkpoint did not move."""
+        self._changes.put((False, list(revoked)))
+
+    def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
+        """Forget them: somebody else has them."""
+        logger.info("projector.lost", model=self._worker._model.name, partitions=len(lost))
+        self._changes.put((False, list(lost)))
+
+    def round(self) -> None:
+        """Take what Kafka has, and fill from the log what it does not have."""
+        waits = not any(reader.filling for reader in self._readers.values())
+        try:
+            found = self._consumer.poll(timeout_ms=_POLL_MS if waits else 0)
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+            self._not_in_kafka(list(error.args[0]))
+            return
+        self._follow_changes()
+        for partition, messages in found.items():
+            reader = self._readers.get(partition)
+            if reader is not None and (missing_before := reader.take(messages)) is not None:
+                self._consumer.seek(partition, missing_before)
+                self._consumer.pause(partition)
+        self._begin()
+        for partition, reader in self._readers.items():
+            if reader.filling and reader.fill_page():
+                self._go_on(partition, reader)
+        self._rounds += 1
+        if self._rounds % _COMMIT_EVERY == 0 and (offsets := self._offsets()):
+            self._consumer.commit_async(offsets)
+
+    def _follow_changes(self) -> None:
+        while not self._changes.empty():
+            assigned, partitions = self._changes.get()
+            self._fresh = self._fresh.union(partitions) if assigned else self._fresh.difference(partitions)
+            for partition in partitions:
+                reader = self._readers.pop(partition, None)
+                self._gone += reader.filled if reader else 0
+
+    def _begin(self) -> None:
+        """Go on at the checkpoints of partitions that were assigned."""
+        if not self._fresh:
+            return
+        worker = self._worker
+        for partition in sorted(self._fresh):
+            reader = self._readers[partition] = Reader(
+                self._projector, self._connection, self._generation, worker._logs[partition.topic], worker._decode,
+                partition.partition, worker._partitions[partition.topic],
+            )  # fmt: skip
+            if reader.at.offset is None:
+                reader.fill_to_head()
+            if not reader.filling:
+                self._go_on(partition, reader)
+        held = {f"{p.topic}/{p.partition}": self._readers[p].at.position for p in sorted(self._fresh)}
+        logger.info("projector.assigned", model=worker._model.name, at=held)
+        self._fresh.clear()
+
+    def _go_on(self, partition: TopicPartition, reader: Reader) -> None:
+        """Take up the partition: after the checkpoint's offset, else at the first message that may be new."""
+        if partition not in self._consumer.assignment():
+            return
+        if reader.resume_at is not None:
+            self._consumer.seek(partition, reader.resume_at)
+        else:
+            found = None
+            if (since := reader.since()) is not None:
+                milliseconds = int((since - _CLOCKS_DIFFER).timestamp() * 1000)
+                found = self._consumer.offsets_for_times({partition: milliseconds}).get(partition)
+            if found is None:
+                self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, found.offset)
+        self._consumer.resume(partition)
+
+    def commit(self) -> None:
+        """Tell Kafka how far it is, for tools that show lag."""
+        try:
+            if offsets := self._offsets():
+                self._consumer.commit(offsets, timeout_ms=2_000)
+        except KafkaError as error:
+            logger.info("projector.not_committed", model=self._worker._model.name, error=str(error))
+
+    def _offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {
+            partition: OffsetAndMetadata(reader.at.offset + 1, "", -1)
+            for partition, reader in self._readers.items()
+            if reader.at.offset is not None
+        }
+
+    def _not_in_kafka(self, partitions: Sequence[TopicPartition]) -> None:
+        """Fill from the log up to its end, then take what Kafka has; what is known is dropped."""
+        for partition in partitions:
+            if (reader := self._readers.get(partition)) is None:
+                continue
+            logger.warning(
+                "projector.not_in_kafka", model=self._worker._model.name, topic=partition.topic,
+                partition=partition.partition, offset=reader.at.offset, position=reader.at.position,
+            )  # fmt: skip
+            reader.fill_to_head()
+            self._consumer.pause(partition)
+            self._consumer.seek(partition, 0)
+            if not reader.filling:
+                self._go_on(partition, reader)
+
+
+def _permanent(error: Exception) -> bool:
+    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, psycopg.OperationalError)

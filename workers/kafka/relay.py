@@ -1,0 +1,179 @@
+"""The relay: carries the log to its topic, in order, each event at least once.
+
+One relay leads, others stand by with a producer that is connected already. The position moves when Kafka has confirmed
+everything up to it, so whatever dies, a following leader begins at or before the first event that is missing.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from projections.feed import Log
+from projections.partitions import partition_of
+from ticketcore.errors import EpochMismatch, StoreUnavailable
+from ticketcore.store.port import Record
+from workers.kafka.errors import KafkaUnavailable, TopicMismatch, told
+from workers.kafka.leadership import Leadership, LeadershipLost, Progress, check_epoch
+from workers.kafka.message import message_of, source_of
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topic import ensure_topic
+
+__all__ = ["Relay"]
+
+_PAGE, _PAGE_BYTES = 1_000, 4_194_304
+_SHORTEST, _LONGEST = 0.02, 0.05
+_STANDBY = 0.25
+"""Seconds between two looks of a standby."""
+_PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    StoreUnavailable,
+    KafkaError,
+    KafkaUnavailable,
+    LeadershipLost,
+)
+_PRODUCER: dict[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "linger_ms": 2,
+    "batch_size": 262_144,
+    "delivery_timeout_ms": 60_000,
+    "request_timeout_ms": 10_000,
+    "max_block_ms": 10_000,
+    "allow_auto_create_topics": False,
+}
+
+logger = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Carries one log to one topic, in the calling thread.
+
+    Args:
+        dsn: of the log, for the leader's session and its position.
+        log: the log.
+        settings: of Kafka.
+        page: events that are read and confirmed together, 1 to 10,000.
+    """
+
+    def __init__(self, dsn: str, log: Log, settings: KafkaSettings, *, page: int = _PAGE) -> None:
+        self._dsn, self._log, self._settings, self._page = dsn, log, settings, page
+        self.topic = settings.topic_of(log.name)
+        self.leads = False
+        self.carried = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Relay until *stop* is set. What fails is retried for ever, visibly, once the topic was found.
+
+        Raises:
+            TopicMismatch: the topic has another number of partitions than its relay's position.
+            EpochMismatch: the log was restored, or has a hole.
+            KafkaUnavailable: the broker did not answer at the start.
+        """
+        if ensure_topic(self._settings, self.topic, self._settings.partitions):
+            logger.info("relay.topic_created", topic=self.topic, partitions=self._settings.partitions)
+        attempt = 0
+        while not stop.is_set():
+            carried = self.carried
+            try:
+                self._stand_by_and_lead(stop)
+            except _PASSING as error:
+                attempt = 1 if self.carried > carried else attempt + 1
+                pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
+                logger.warning(
+                    "relay.retry",
+                    attempt=attempt,
+                    pause=round(pause, 3),
+                    error=str(error).strip(),
+                    kind=type(error).__name__,
+                )
+                stop.wait(pause)
+            finally:
+                self.leads = False
+
+    def _stand_by_and_lead(self, stop: threading.Event) -> None:
+        compression = None if self._settings.compression == "none" else self._settings.compression
+        with told("reach Kafka", self._settings.bootstrap_servers):
+            producer = KafkaProducer(**self._settings.client(), **_PRODUCER, compression_type=compression)
+        try:
+            with Leadership(self._dsn, self.topic, self._settings.lease) as leadership:
+                while (at := leadership.attempt(self._settings.partitions)) is None:
+                    if stop.wait(_STANDBY):
+                        return
+                self._check(at)
+                self.leads = True
+                logger.info("relay.leads", topic=self.topic, position=at.position, term=at.term)
+                self._lead(leadership, producer, at, stop)
+        finally:
+            producer.close(timeout=1)
+
+    def _check(self, at: Progress) -> None:
+        if len(at.previous) != self._settings.partitions:
+            raise TopicMismatch(
+                f"topic {self.topic!r} was written in {len(at.previous)} partitions, expected {self._settings.partitions}:"
+                " they never change (set TICKETCORE_KAFKA_PARTITIONS to the former number, or name another topic in"
+                " TICKETCORE_KAFKA_TOPIC)"
+            )
+        check_epoch(self.topic, at, self._log.epoch())
+        if at.position > (head := self._log.head()):
+            raise EpochMismatch(
+                f"topic {self.topic!r} holds the log up to position {at.position}, but the log ends at {head}: it was restored"
+                " (run `ticketcore db new-epoch`, `ticketcore rebuild --all` and `ticketcore kafka follow-epoch`)"
+            )
+
+    def _lead(self, leadership: Leadership, producer: KafkaProducer, at: Progress, stop: threading.Event) -> None:
+        source = source_of(self._log.name, at.epoch)
+        pause = _SHORTEST
+        while not stop.is_set():
+            records = self._log.read(at.position, self._page, max_bytes=_PAGE_BYTES)
+            if not records:
+                leadership.live(at)
+                stop.wait(pause)
+                pause = min(_LONGEST, pause * 1.5)
+                continue
+            pause = _SHORTEST
+            previous = self._produce(leadership, producer, at, records, source)
+            at = leadership.move(at, records[-1].position, previous)
+            self.carried += len(records)
+
+    def _produce(
+        self, leadership: Leadership, producer: KafkaProducer, at: Progress, records: Sequence[Record], source: bytes
+    ) -> tuple[int, ...]:
+        """Produce a page, wait until it is confirmed, and return the last position of each partition."""
+        previous = list(at.previous)
+        pending = []
+        for number, record in enumerate(records, at.position + 1):
+            if record.position != number:
+                raise EpochMismatch(
+                    f"log {self._log.name!r} has no position {number}: got {record.position}, expected contiguous positions"
+                    " (records were removed: restore the log)"
+                )
+            partition = partition_of(record.originator_id, len(previous))
+            key, value, headers = message_of(record, source, previous[partition])
+            pending.append(producer.send(self.topic, value, key, headers, partition))
+            previous[partition] = record.position
+        while not self._flushed(producer):
+            leadership.live(at)  # Kafka may be away for long; the lead is not
+        for future in pending:
+            if future.failed():
+                raise future.exception
+        return tuple(previous)
+
+    def _flushed(self, producer: KafkaProducer) -> bool:
+        started = time.monotonic()
+        try:
+            producer.flush(timeout=self._settings.lease / 4)
+        except KafkaTimeoutError:
+            if time.monotonic() - started < 0.01:  # noqa: PLR2004 it did not wait: never spin
+                time.sleep(0.05)
+            return False
+        return True
