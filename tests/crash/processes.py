@@ -62,7 +62,7 @@ class Kept:
         self._process.kill()
         self._process.wait()
 
-    def signal(self, number: signal.Signals) -> None:
+    def tell(self, number: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process is not None
         self._process.send_signal(number)

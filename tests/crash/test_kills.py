@@ -93,7 +93,7 @@ class Scene:
             for session in sessions:
                 print(*session)
         for writer in self.writers:
-            writer.signal(signal.SIGUSR1)
+            writer.tell(signal.SIGUSR1)
         time.sleep(0.5)
         for kept in (*self.writers, *self.projectors):
             print(kept.name, kept.said)
