@@ -47,7 +47,8 @@ def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None],
     """
     if isinstance(command, CustomerCommand):
         return command.customer_id
-    author: UUID | None = getattr(command, "author_id", None) or getattr(command, "requester_id", None)
+    given = vars(command)
+    author: UUID | None = given.get("author_id") or given.get("requester_id")
     if author is not None:
         return author
     for id_ in command.streams():
@@ -84,8 +85,9 @@ def prepare(
     if person in gone:
         own = own_persons(aggregate)
         person = next((candidate for candidate in own if candidate not in gone), own[-1])
-    body: str | None = getattr(command, "body", None)
-    files = getattr(command, "attachments", ())
+    given = vars(command)
+    body: str | None = given.get("body")
+    files = given.get("attachments", ())
     long = body is not None and len(body) * 4 > EXCERPT_BYTES and len(body.encode()) > EXCERPT_BYTES
     if not files and not long:
         return Prepared(person, Content(body) if body is not None else None)

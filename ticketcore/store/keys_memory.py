@@ -57,7 +57,7 @@ class MemoryKeyStore:
     def destroy(self, events: Sequence[tuple[UUID, int]], persons: Sequence[UUID]) -> None:
         gone = set(events)
         with self._lock:
-            for ref in [ref for ref in self._events if ref[:2] in gone]:
+            for ref in [ref for ref in self._events if ref[:2] in gone] if gone else ():
                 del self._events[ref]
             for person_id in persons:
                 self._persons[person_id] = (self._persons.get(person_id, ("", None))[0], None)
