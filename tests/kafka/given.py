@@ -159,7 +159,7 @@ class Worker:
         self._output = output
         with output.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "workers.cli", "worker", *arguments],
+                [sys.executable, "-c", "from workers.cli import main; main()", "worker", *arguments],
                 env={**os.environ, **environ}, stdout=file, stderr=file,
             )  # fmt: skip
 

@@ -23,6 +23,7 @@ class KafkaSettings(BaseSettings):
         replication_factor: of a topic that is made; the broker's default where ``None``.
         group: begins the names of the consumer groups: ``GROUP.MODEL.vVERSION``. Read models in different data bases that
             read the same topic need different ones.
+        logs: other logs that feed the same read models: name -> DSN, as JSON; their topics are ``ticketcore.NAME``.
         compression: of the messages; ``none``, or ``gzip``; others need a package of their own.
         timeout: seconds to wait for a first answer from the broker.
         lease: seconds after which a relay that says nothing is replaced, 2 to 600.
@@ -37,6 +38,7 @@ class KafkaSettings(BaseSettings):
     partitions: Annotated[int, Field(ge=1, le=1_000)] = 6
     replication_factor: Annotated[int, Field(ge=1, le=10)] | None = None
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "ticketcore"
+    logs: dict[str, SecretStr] = {}
     compression: Literal["none", "gzip", "lz4", "zstd"] = "none"
     timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
     lease: Annotated[float, Field(ge=2, le=600)] = 6.0

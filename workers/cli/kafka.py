@@ -1,0 +1,115 @@
+"""``ticketcore kafka``: the topic, how far everything is, and who feeds the read models."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from projections.partitions import give_to_log
+from projections.schema import MODELS, connect, live
+from ticketcore.domain.types import Role
+from ticketcore.permissions import Action, Facts, check
+from ticketcore.setup import resolve
+from workers.cli.common import AsOption, JsonOption, actor, settings
+from workers.cli.output import print_json, say, table
+from workers.cli.working import kafka_settings
+
+app = typer.Typer(
+    help="The topic of the log, and who feeds the read models.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.command("create-topic")
+def create_topic() -> None:
+    """Make the log's topic; a relay does so by itself at its first start."""
+    from workers.kafka.topic import ensure_topic
+
+    kafka = kafka_settings()
+    topic = kafka.topic_of(settings().log_name)
+    made = ensure_topic(kafka, topic, kafka.partitions)
+    say(f"Topic {topic} {'has' if made else 'had'} {kafka.partitions} partitions{'' if made else ' already'}.")
+
+
+@app.command()
+def status(json: JsonOption = False) -> None:
+    """Say how far the relay and each read model are, partition by partition."""
+    from workers.cli.working import opened_log
+    from workers.kafka.leadership import progress
+
+    known, kafka = resolve(settings()), kafka_settings()
+    assert known.dsn is not None  # noqa: S101 -- resolve() names every store
+    assert known.read_dsn is not None  # noqa: S101 -- likewise
+    topic = kafka.topic_of(known.log_name)
+    with opened_log(known) as log:
+        head, at = log.head(), progress(known.dsn, topic)
+    with connect(known.read_dsn) as connection:
+        rows = connection.execute(
+            "SELECT c.model, c.partition, c.position FROM read_meta.checkpoints c JOIN read_meta.models m"
+            " USING (model, generation) WHERE m.role = 'live' AND c.log = %s ORDER BY 1, 2",
+            [known.log_name],
+        ).fetchall()
+    latest = at.previous if at else ()
+    found = {
+        "topic": topic, "partitions": len(latest) or kafka.partitions, "log_position": head,
+        "relay_position": at.position if at else 0, "relay_behind": head - (at.position if at else 0),
+        "checkpoints": [
+            {
+                "model": model, "partition": partition, "position": position,
+                "caught_up": position >= (latest[partition] if 0 <= partition < len(latest) else head),
+            }
+            for model, partition, position in rows
+        ],
+    }  # fmt: skip
+    if json:
+        print_json(found)
+        return
+    say(f"Topic {topic}: {found['relay_position']:,} of {head:,} events of log {known.log_name}.")
+    table(
+        "Read models",
+        ("read model", "partition", "position", "caught up with the topic"),
+        ((m, "the log itself" if p < 0 else p, position, "yes" if c else "no") for m, p, position, c in _cells(found)),
+    )
+
+
+def _cells(found: dict[str, object]) -> list[tuple[str, int, int, bool]]:
+    checkpoints = found["checkpoints"]
+    assert isinstance(checkpoints, list)  # noqa: S101 -- as made above
+    return [(c["model"], c["partition"], c["position"], c["caught_up"]) for c in checkpoints]
+
+
+@app.command("hand-back")
+def hand_back(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Read models; all without a name.")
+    ] = None,
+    as_: AsOption = None,
+) -> None:
+    """Give read models back to the projector of the log itself; stop the Kafka projectors first."""
+    check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
+    known = resolve(settings())
+    assert known.read_dsn is not None  # noqa: S101 -- resolve() names every store
+    with connect(known.read_dsn) as connection:
+        generations = live(connection, MODELS)
+        for name in names or generations:
+            position = give_to_log(connection, name, generations[name].generation, known.log_name)
+            state = (
+                "was fed by the log already" if position is None else f"goes on from position {position:,} of the log"
+            )
+            say(f"{name} {state}.")
+
+
+@app.command("follow-epoch")
+def follow_epoch(as_: AsOption = None) -> None:
+    """Let the relay go on after a restore, under the log's new epoch."""
+    check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
+    from workers.kafka.leadership import follow_epoch as follow
+
+    known, kafka = resolve(settings()), kafka_settings()
+    assert known.dsn is not None  # noqa: S101 -- resolve() names every store
+    topic = kafka.topic_of(known.log_name)
+    at = follow(known.dsn, topic)
+    say(f"Topic {topic} was never written." if at is None else f"Topic {topic} goes on after position {at.position:,}.")
+
+
+groups = {"kafka": app}
