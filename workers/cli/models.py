@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import structlog
 import typer
@@ -19,11 +20,11 @@ from projections.runner import Runner
 from projections.schema import MODELS, model_named
 from projections.verify import verify as verify_models
 from ticketcore.domain.types import Role
-from ticketcore.ids import number_of
+from ticketcore.ids import kind_of, number_of
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, opened
-from workers.cli.output import print_json, progress_bar, say, table
+from workers.cli.output import cell, print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
     from ticketcore.app import TicketCore
@@ -95,9 +96,9 @@ def verify(
         )
         for d in found.differences:
             columns = ", ".join(f"{name}: table {got!r}, log {wanted!r}" for name, (got, wanted) in d.columns.items())
-            say(f"{d.model}.{d.table} {d.key}: {d.problem} {columns}".rstrip())
+            say(f"{d.model}.{d.table} {_key(d.key)}: {d.problem} {columns}".rstrip())
         parked = sum(found.parked.values())
-        say(f"{found.different:,} rows differ." if found.different else "Every row is what the log says.")
+        say(f"Rows that differ: {found.different:,}." if found.different else "Every row is what the log says.")
         if parked:
             say(f"{parked:,} events wait as dead letters (see them: ticketcore dead-letters list)")
     raise typer.Exit(1 if found.different else 0)
@@ -153,6 +154,12 @@ def _read_dsn(core: TicketCore) -> str:
     dsn = core.settings.read_dsn
     assert dsn is not None  # noqa: S101 -- an opened core has every store named
     return dsn
+
+
+def _key(key: tuple[object, ...]) -> str:
+    """Return a row's key as people read it: the ticket's or customer's number instead of its id."""
+    parts = (number_of(part) if isinstance(part, UUID) and kind_of(part) else cell(part) for part in key)
+    return ", ".join(parts)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -65,10 +65,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 def cell(value: object) -> str:
-    """Return one value as people read it."""
+    """Return one value as people read it; an aware time in UTC."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
+        value = value.astimezone(UTC) if value.tzinfo else value
         return value.strftime("%Y-%m-%d %H:%M:%S")
     return str(value)
 

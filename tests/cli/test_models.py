@@ -1,0 +1,95 @@
+"""``verify``, ``rebuild``, ``status``, ``dead-letters``, ``worker project``, and an epoch that changed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+
+import psycopg
+import psycopg.sql
+import pytest
+
+from tests.cli.conftest import ANA, COMMAND, Cli, Desk
+from ticketcore import Settings, TicketCore
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+
+def test_status_tells_how_far_everything_is(cli: Cli) -> None:
+    found = cli.json("status")
+    assert (found["log"], found["behind"], found["dead_letters"]) == ("main", 0, 0)
+    assert found["position"] == found["read_models"] > 0
+    assert found["epoch"] in cli.ok("status")
+    assert cli.ok("dead-letters", "list") == "Dead letters: none\n"
+    assert cli.json("dead-letters", "list") == []
+
+
+def test_verify_finds_every_row_as_the_log_says(cli: Cli) -> None:
+    assert "Every row is what the log says." in cli.ok("verify")
+    assert cli.json("verify")["differences"] == []
+    assert "operator" not in cli.ok("verify", "--as", "auditor:ann", "--quiet")
+    assert "analyst ann may not verify the read models" in cli.fails(7, "verify", "--as", "analyst:ann")
+
+
+def test_verify_names_the_row_that_was_changed_and_a_rebuild_mends_it(
+    own_cli: Cli, own_database: str, desk: Desk
+) -> None:
+    with psycopg.connect(own_database) as connection:
+        found = connection.execute("SELECT table_schema, table_name FROM information_schema.tables"
+                                   " WHERE table_name LIKE 'tickets%' AND table_schema LIKE 'queues%'"
+                                   " AND table_type = 'BASE TABLE'").fetchall()  # fmt: skip
+        changed = sum(
+            connection.execute(
+                psycopg.sql.SQL("UPDATE {} SET team_id = 'parcels' WHERE team_id = 'billing'").format(
+                    psycopg.sql.Identifier(schema, name)
+                )
+            ).rowcount
+            for schema, name in found
+        )
+    assert changed == 1
+    done = own_cli("verify")
+    assert done.returncode == 1
+    assert f"queues.tickets {desk.waiting}: different" in done.stdout
+    assert "team_id: table 'parcels', log 'billing'" in done.stdout
+    assert "Rows that differ: 1." in done.stdout
+    assert own_cli("verify", "--json").returncode == 1
+    assert own_cli.ok("rebuild", "queues").startswith("queues: generation 2 is live")
+    assert "Every row" in own_cli.ok("verify")
+
+
+def test_rebuild_asks_for_a_name_it_knows(cli: Cli) -> None:
+    assert "name a read model, or give --all" in cli.fails(2, "rebuild")
+    assert "expected one of queues, history, performance" in cli.fails(4, "rebuild", "nothing")
+    assert "may not rebuild the read models" in cli.fails(7, "rebuild", "--all", "--as", "agent:ana")
+
+
+def test_after_a_restore_readers_stop_until_the_read_models_are_rebuilt(own_cli: Cli) -> None:
+    assert "Rebuild the read models: ticketcore rebuild --all" in own_cli.ok("db", "new-epoch")
+    assert "the log was restored or replaced (run `ticketcore rebuild queues`)" in own_cli.fails(8, "queue")
+    assert [done["model"] for done in own_cli.json("rebuild", "--all")] == ["queues", "history", "performance"]
+    own_cli.ok("queue")
+
+
+def test_the_worker_projects_what_comes_and_ends_with_the_batch_in_hand(own_cli: Cli, desk: Desk) -> None:
+    own_cli.settings["TICKETCORE_INLINE"] = "0"
+    worker = subprocess.Popen(
+        [COMMAND, "worker", "project"],
+        cwd=own_cli.folder, env=own_cli.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        dsn, key_file = own_cli.settings["TICKETCORE_DSN"], own_cli.settings["TICKETCORE_KEY_FILE"]
+        with TicketCore.open(Settings.model_validate({"dsn": dsn, "key_file": key_file, "inline": False})) as core:
+            taken = core.assign(desk.fresh, team_id="chat", by=ANA)
+            entries = core.queue(team_id="chat", by=ANA, seen=taken)
+            assert [entry.number for entry in entries] == [desk.fresh]
+        worker.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        out, err = worker.communicate(timeout=30)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert (worker.returncode, err) == (0, "")
+    assert time.monotonic() - began < 15
+    assert '"event": "started"' in out
+    assert '"event": "stopped"' in out
