@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from projections.base import Model
 from projections.history import HISTORY
@@ -21,6 +22,8 @@ MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE)
 LOCK = "ticketcore.projections"
 """Name of the advisory lock: one embedded projector at a time in a data base."""
 INSTALL_LOCK = "ticketcore.projections.install"
+CONNECT_TIMEOUT = 5
+"""Seconds, unless the DSN says another; psycopg's own is 130: a server that dies while it greets must not cost that."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -52,7 +55,10 @@ def connect(dsn: str) -> Connection:
         StoreUnavailable: the server does not answer.
     """
     try:
-        return psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC -c client_min_messages=warning")
+        given: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
+        return psycopg.connect(
+            make_conninfo("", **given), autocommit=True, options="-c timezone=UTC -c client_min_messages=warning"
+        )
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
             f"cannot reach the read models' data base: {error} (is the server up? see TICKETCORE_READ_DSN)"

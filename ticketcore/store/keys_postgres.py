@@ -15,9 +15,10 @@ that the file system has freed.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ticketcore.errors import Forgotten, StoreUnavailable
@@ -35,6 +36,7 @@ __all__ = ["PostgresKeyStore"]
 
 T = TypeVar("T")
 _AT_ONCE = 10_000
+_CONNECT_TIMEOUT = 5
 _TABLES = ("keys.persons", "keys.event_keys", "keys.secrets")
 
 
@@ -208,7 +210,7 @@ class PostgresKeyStore:
 
     def _connect(self) -> psycopg.Connection[TupleRow]:
         try:
-            return psycopg.connect(self._dsn, autocommit=True)
+            return psycopg.connect(_bounded(self._dsn), autocommit=True)
         except psycopg.OperationalError as error:
             raise _unavailable(error) from error
 
@@ -217,7 +219,13 @@ class PostgresKeyStore:
         pool = self._pools.get(pid)
         if pool is None:
             mine: ConnectionPool[psycopg.Connection[TupleRow]] = ConnectionPool(
-                self._dsn, min_size=0, max_size=self._size, timeout=self._timeout, open=False, name="ticketcore-keys"
+                _bounded(self._dsn),
+                min_size=0,
+                max_size=self._size,
+                timeout=self._timeout,
+                open=False,
+                reconnect_timeout=1.0,  # whoever waits asks again: a long outage must not lead to a long pause after it
+                name="ticketcore-keys",
             )
             # Parents' pools are kept, unused: collecting them here would end threads that this process has not.
             pool = self._pools.setdefault(pid, mine)
@@ -242,6 +250,12 @@ class PostgresKeyStore:
             ) from error
         except psycopg.OperationalError as error:
             raise _unavailable(error) from error
+
+
+def _bounded(dsn: str) -> str:
+    """Return *dsn* with a time limit for connecting; psycopg's own, 130 s, would stop a whole pool for that long."""
+    given: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
+    return make_conninfo("", **given)
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
