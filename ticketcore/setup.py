@@ -84,26 +84,46 @@ def renew_epoch(settings: Settings) -> UUID:
     return epoch
 
 
-def grant(settings: Settings, role: str) -> None:
-    """Let *role* append to and read the log and the keys, and read the read models; it can't change the log."""
-    name = sql.Identifier(role)
-    try:
-        with psycopg.connect(_dsn(settings.dsn)) as connection:
-            for statement in (
-                "GRANT USAGE ON SCHEMA log TO {}",
-                "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
-                "GRANT DELETE ON log.claims TO {}",
-                "GRANT UPDATE ON log.relays TO {}",
-                "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
-            ):
-                connection.execute(sql.SQL(statement).format(name))
-        with psycopg.connect(_dsn(settings.keys_dsn)) as connection:
-            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA keys TO {}").format(name))
-            connection.execute(
-                sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA keys TO {}").format(name)
-            )
-    except psycopg.errors.UndefinedObject as error:
-        raise StoreUnavailable(f"cannot grant to {role!r}: {error} (create the role first)") from error
+def grant(settings: Settings, role: str, *, read_only: bool = False) -> None:
+    """Let a PostgreSQL *role* do what a service does: append to the log, never change it; use the keys; read the models.
+
+    Args:
+        settings: every store named; their owner's.
+        role: exists already.
+        read_only: an analyst's: the read models alone, without the log and the keys. What is personal in them is sealed.
+    Raises:
+        StoreUnavailable: there is no such role.
+    """
+    stores: list[tuple[str, tuple[str, ...]]] = [(_dsn(settings.read_dsn), _GRANT_READ)]
+    if not read_only:
+        stores += [(_dsn(settings.dsn), _GRANT_LOG), (_dsn(settings.keys_dsn), _GRANT_KEYS)]
+    for dsn, statements in stores:
+        try:
+            with psycopg.connect(dsn) as connection:
+                for statement in statements:
+                    connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
+        except psycopg.errors.UndefinedObject as error:
+            raise StoreUnavailable(f"cannot grant to {role!r}: {error} (create the role first)") from error
+
+
+_GRANT_LOG = (
+    "GRANT USAGE ON SCHEMA log TO {}",
+    "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
+    "GRANT DELETE ON log.claims TO {}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
+)
+_GRANT_KEYS = (
+    "GRANT USAGE ON SCHEMA keys TO {}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA keys TO {}",
+)
+_READ_SCHEMAS = "read_meta, queues, history, performance"
+_GRANT_READ = (
+    f"GRANT USAGE ON SCHEMA {_READ_SCHEMAS} TO {{}}",
+    f"GRANT SELECT ON ALL TABLES IN SCHEMA {_READ_SCHEMAS} TO {{}}",
+    # A rebuild makes new schemas: what their owner makes later is readable too.
+    "ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO {}",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {}",
+)
 
 
 def create_keys(settings: Settings) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from ticketcore.embedded import EmbeddedPostgres
@@ -71,12 +73,15 @@ def new_epoch() -> None:
 
 
 @app.command()
-def grant(role: str) -> None:
-    """Give a PostgreSQL role what a service needs: read and append, never change or delete."""
+def grant(
+    role: str,
+    read_only: Annotated[bool, typer.Option("--read-only", help="An analyst's: the read models alone.")] = False,
+) -> None:
+    """Give a PostgreSQL role what a service needs: append, read, never change; or only the read models."""
     from ticketcore.setup import grant as give
 
-    give(resolve(existing()), role)
-    say(f"{role} may append and read now.")
+    give(resolve(existing()), role, read_only=read_only)
+    say(f"{role} may read the read models now." if read_only else f"{role} may append and read now.")
 
 
 groups = {"db": app}

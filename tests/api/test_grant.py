@@ -1,0 +1,84 @@
+"""Roles of the data base: a service appends and changes nothing, an analyst reads the read models alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from projections.rebuild import rebuild
+from projections.schema import MODELS
+from tests.support.postgres import Postgres
+from ticketcore import Actor, Settings, TicketCore
+from ticketcore.errors import StoreUnavailable
+from ticketcore.setup import grant
+from ticketcore.store.codec import Codec
+
+pytestmark = pytest.mark.servers
+SHOP, ANA = Actor.system("shop"), Actor.agent("ana")
+
+
+@pytest.fixture
+def roles(postgres: Postgres, database: str) -> Iterator[tuple[str, str]]:
+    """Two fresh roles without any right, as connection strings of the same data base."""
+    dbname = str(conninfo_to_dict(database)["dbname"])
+    names = (f"service_{dbname}", f"analyst_{dbname}")
+    admin = postgres.dsn(dbname, superuser=True)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f'CREATE ROLE "{name}" LOGIN')
+    yield make_conninfo(database, user=names[0]), make_conninfo(database, user=names[1])
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f'DROP OWNED BY "{name}"')
+            connection.execute(f'DROP ROLE "{name}"')
+
+
+def test_granted_roles_do_their_work_and_nothing_else(database: str, roles: tuple[str, str], tmp_path: Path) -> None:
+    settings = Settings(
+        dsn=database, keys_dsn=database, read_dsn=database, key_file=tmp_path / "keys.json", inline=True
+    )
+    with TicketCore.open(settings, migrate=True, make_keys=True) as owner:
+        service_dsn, analyst_dsn = roles
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(analyst_dsn) as connection:
+            connection.execute("SELECT * FROM queues.tickets")
+        for dsn, read_only in ((service_dsn, False), (analyst_dsn, True)):
+            grant(settings, str(conninfo_to_dict(dsn)["user"]), read_only=read_only)
+
+        mine = settings.model_copy(
+            update={"dsn": service_dsn, "keys_dsn": service_dsn, "read_dsn": service_dsn, "inline": False}
+        )
+        with TicketCore.open(mine) as service:
+            number = service.open_ticket(channel="form", subject="Hello", body="text", by=SHOP).number
+            service.comment(number, direction="outbound", body="answer", by=ANA)
+            owner.catch_up()
+            for model in MODELS:
+                rebuild(database, owner.log, Codec().decode, model)
+            assert service.show_ticket(number, by=ANA).subject == "Hello"
+            assert [entry.number for entry in service.queue(by=ANA)] == [number]
+
+        for statement in (
+            "UPDATE log.events SET topic = ''",
+            "DELETE FROM log.events",
+            "TRUNCATE log.events",
+            "DELETE FROM log.receipts",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(service_dsn) as connection:
+                connection.execute(statement)
+        with psycopg.connect(analyst_dsn) as connection:
+            assert connection.execute("SELECT number, status FROM performance.tickets").fetchall() == [(number, "open")]
+        for table in ("log.events", "keys.persons", "log.claims"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(analyst_dsn) as connection:
+                connection.execute(f"SELECT * FROM {table}")
+
+
+def test_granting_to_nobody_names_the_role(database: str, tmp_path: Path) -> None:
+    settings = Settings(
+        dsn=database, keys_dsn=database, read_dsn=database, key_file=tmp_path / "keys.json", inline=True
+    )
+    TicketCore.open(settings, migrate=True, make_keys=True).close()
+    with pytest.raises(StoreUnavailable, match=r"cannot grant to 'nobody'.*create the role first"):
+        grant(settings, "nobody")
