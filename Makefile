@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint types imports schemas bench clean
+.PHONY: help demo demo-kafka test test-fast lint types imports schemas bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP) ## the whole way on a synthetic sample, or on your own: make demo DATA=path
 	$(BIN)/ticketcore demo $(if $(DATA),--data $(DATA))
+
+demo-kafka: $(STAMP) ## the same with every event going through a real Kafka
+	$(BIN)/ticketcore demo --kafka $(if $(DATA),--data $(DATA))
 
 test: $(STAMP) lint types imports ## everything: rules, types, import contracts and all tests on real servers
 	$(BIN)/pytest -n 2

@@ -14,9 +14,11 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 from kafka import KafkaConsumer, TopicPartition
 
-from projections.schema import install
+from projections.schema import MODELS, install
+from projections.verify import verify
 from tests.projections.given import Life, after, customer_id, cv, ev, opened
 from tests.store.building import migrated
 from ticketcore.domain.base import Event
@@ -24,10 +26,14 @@ from ticketcore.domain.types import Channel, Direction
 from ticketcore.store.codec import Codec
 from ticketcore.store.port import Append, Appended
 from ticketcore.store.postgres import PostgresLog
+from workers.kafka.leadership import progress
+from workers.kafka.projector_worker import ProjectorWorker
+from workers.kafka.relay import Relay
 from workers.kafka.settings import KafkaSettings
+from workers.kafka.together import run_together
 
 __all__ = [
-    "Worker", "append_lives", "eventually", "in_thread", "messages", "opened_log", "prepared", "settings_for",
+    "Way", "Worker", "append_lives", "eventually", "in_thread", "messages", "opened_log", "prepared", "settings_for",
 ]  # fmt: skip
 
 
@@ -176,3 +182,68 @@ class Worker:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
         return self.process.wait(30)
+
+
+class Way:
+    """A log, its relay's topic and the read models, as processes and threads use them."""
+
+    def __init__(self, dsn: str, bootstrap: str, topic: str, folder: Path, partitions: int = 6) -> None:
+        self.dsn, self.topic, self.folder = prepared(dsn), topic, folder
+        self.settings = settings_for(bootstrap, topic, partitions=partitions)
+        self.environ = {
+            "TICKETCORE_DSN": dsn,
+            "TICKETCORE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "TICKETCORE_KAFKA_TOPIC": topic,
+            "TICKETCORE_KAFKA_GROUP": topic,
+            "TICKETCORE_KAFKA_PARTITIONS": str(partitions),
+            "TICKETCORE_KAFKA_LEASE": "2",
+            "TICKETCORE_KAFKA_SESSION_TIMEOUT": "6",
+        }
+        self._numbers = iter(range(1, 100))
+
+    def worker(self, *arguments: str) -> Worker:
+        """Start ``ticketcore worker ARGUMENTS`` as a process."""
+        return Worker(arguments, self.environ, self.folder / f"{arguments[0]}-{next(self._numbers)}.log")
+
+    def projectors(self, log: PostgresLog, **more: Any) -> list[ProjectorWorker]:
+        """Return a projector for each model, to run in threads."""
+        settings = self.settings.model_copy(update=more)
+        return [ProjectorWorker(self.dsn, model, {self.topic: log}, Codec().decode, settings) for model in MODELS]
+
+    @contextmanager
+    def running(self, log: PostgresLog, projectors: Sequence[ProjectorWorker] | None = None) -> Iterator[None]:
+        """Run a relay and projectors in threads."""
+        with in_thread(Relay(self.dsn, log, self.settings).run):
+            eventually(lambda: progress(self.dsn, self.topic) is not None)
+            workers = self.projectors(log) if projectors is None else projectors
+            with in_thread(lambda stop: run_together([worker.run for worker in workers], stop)):
+                yield
+
+    def caught_up(self, log: PostgresLog, seconds: float = 60) -> None:
+        """Wait until every model holds the log's end."""
+        eventually(lambda: self.holds_all(log), seconds)
+
+    def holds_all(self, log: PostgresLog) -> bool:
+        at = progress(self.dsn, self.topic)
+        if at is None or at.position < log.head():
+            return False
+        points = self.checkpoints(log.name)
+        wanted = {(model.name, n): last for model in MODELS for n, last in enumerate(at.previous)}
+        return all(points.get(key, -1) >= last for key, last in wanted.items())
+
+    def checkpoints(self, log: str = "main") -> dict[tuple[str, int], int]:
+        with psycopg.connect(self.dsn) as connection:
+            rows = connection.execute(
+                "SELECT c.model, c.partition, c.position FROM read_meta.checkpoints c"
+                " JOIN read_meta.models USING (model, generation) WHERE role = 'live' AND log = %s",
+                [log],
+            ).fetchall()
+        return {(model, partition): position for model, partition, position in rows}
+
+    def check(self, log: PostgresLog, parked: int = 0) -> None:
+        """Compare every row with a fresh fold of the log."""
+        found = verify(self.dsn, log, Codec().decode)
+        assert found.differences == []
+        assert found.different == 0
+        assert sum(found.rows.values()) > 0
+        assert sum(found.parked.values()) == parked

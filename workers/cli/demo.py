@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,6 +53,7 @@ def demo(
     mapping: Annotated[str, typer.Option(help="Mapping of --data: a shipped one's name or a file.")] = "incident_log",
     zone: Annotated[str, typer.Option(help="IANA zone of the times in --data.")] = "UTC",
     html: Annotated[Path, typer.Option(help="Where the report is written as a page.")] = Path("ticketcore.report.html"),
+    kafka: Annotated[bool, typer.Option("--kafka", help="Every event goes through a real Kafka.")] = False,
 ) -> None:
     """Go the whole way: start PostgreSQL, record, project, queue, history, replay, report. Repeating doubles nothing."""
     if data is not None and not data.is_file():
@@ -61,13 +62,13 @@ def demo(
         console.width = _PIPED_WIDTH
     steps = _Steps()
     try:
-        _demo(steps, data, mapping, parse_zone(zone), html)
+        _demo(steps, data, mapping, parse_zone(zone), html, kafka=kafka)
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing is lost or doubled: run the same command again, it goes on.")
         raise
 
 
-def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: Path) -> None:
+def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: Path, *, kafka: bool) -> None:
     with steps("start PostgreSQL"):
         known = resolve(settings(), start=True)
     with steps("migrate"):
@@ -75,7 +76,15 @@ def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: 
     with steps("make or find the key file"):
         if known.keys is None and known.key_file is not None and not known.key_file.exists():
             console.print(f"  made {create_keys(known)}: back it up, without it no text can be read", markup=False)
-    with TicketCore.open(settings()) as core:
+    with ExitStack() as stack:
+        way = None
+        if kafka:
+            from workers.demo_kafka import through_kafka
+
+            through = stack.enter_context(ExitStack())
+            with steps("start Kafka, relays and projectors"):
+                way = through.enter_context(through_kafka(known))
+        core = stack.enter_context(TicketCore.open(settings()))
         before = core.log.head()
         if data is None:
             with steps("record the sample"):
@@ -84,6 +93,10 @@ def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: 
             with steps(f"import {data.name}"):
                 _import(core, data, mapping, zone)
         events = core.log.head() - before
+        if way is not None:
+            with steps("through Kafka"):
+                way.wait(core.log.head())
+                through.close()
         with steps("project"), console.status(f"projecting {core.log.head():,} events"):
             dsn = read_models(core)
         console.print(f"  {events:,} new events, {core.log.head():,} in the log; the read models hold them all")

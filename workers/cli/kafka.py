@@ -35,47 +35,24 @@ def create_topic() -> None:
 def status(json: JsonOption = False) -> None:
     """Say how far the relay and each read model are, partition by partition."""
     from workers.cli.working import opened_log
-    from workers.kafka.leadership import progress
+    from workers.kafka.lag import lag
 
     known, kafka = resolve(settings()), kafka_settings()
-    assert known.dsn is not None  # noqa: S101 -- resolve() names every store
-    assert known.read_dsn is not None  # noqa: S101 -- likewise
-    topic = kafka.topic_of(known.log_name)
     with opened_log(known) as log:
-        head, at = log.head(), progress(known.dsn, topic)
-    with connect(known.read_dsn) as connection:
-        rows = connection.execute(
-            "SELECT c.model, c.partition, c.position FROM read_meta.checkpoints c JOIN read_meta.models m"
-            " USING (model, generation) WHERE m.role = 'live' AND c.log = %s ORDER BY 1, 2",
-            [known.log_name],
-        ).fetchall()
-    latest = at.previous if at else ()
-    found = {
-        "topic": topic, "partitions": len(latest) or kafka.partitions, "log_position": head,
-        "relay_position": at.position if at else 0, "relay_behind": head - (at.position if at else 0),
-        "checkpoints": [
-            {
-                "model": model, "partition": partition, "position": position,
-                "caught_up": position >= (latest[partition] if 0 <= partition < len(latest) else head),
-            }
-            for model, partition, position in rows
-        ],
-    }  # fmt: skip
+        head = log.head()
+    found = lag(known, kafka.topic_of(known.log_name), head)
     if json:
-        print_json(found)
+        print_json({"log_position": head, **found._asdict(), "points": [point._asdict() for point in found.points]})
         return
-    say(f"Topic {topic}: {found['relay_position']:,} of {head:,} events of log {known.log_name}.")
+    say(f"Topic {found.topic} holds {found.relayed:,} of the {head:,} events of log {known.log_name}.")
     table(
         "Read models",
         ("read model", "partition", "position", "caught up with the topic"),
-        ((m, "the log itself" if p < 0 else p, position, "yes" if c else "no") for m, p, position, c in _cells(found)),
+        (
+            (p.model, "the log itself" if p.partition < 0 else p.partition, p.position, "yes" if p.caught_up else "no")
+            for p in found.points
+        ),
     )
-
-
-def _cells(found: dict[str, object]) -> list[tuple[str, int, int, bool]]:
-    checkpoints = found["checkpoints"]
-    assert isinstance(checkpoints, list)  # noqa: S101 -- as made above
-    return [(c["model"], c["partition"], c["position"], c["caught_up"]) for c in checkpoints]
 
 
 @app.command("hand-back")

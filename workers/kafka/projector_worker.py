@@ -207,13 +207,18 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                 self._projector, self._connection, self._generation, worker._logs[partition.topic], worker._decode,
                 partition.partition, worker._partitions[partition.topic],
             )  # fmt: skip
-            if reader.at.offset is None:
+            if reader.at.offset is None and self._is_empty(partition):
                 reader.fill_to_head()
             if not reader.filling:
                 self._go_on(partition, reader)
         held = {f"{p.topic}/{p.partition}": self._readers[p].at.position for p in sorted(self._fresh)}
         logger.info("projector.assigned", model=worker._model.name, at=held)
         self._fresh.clear()
+
+    def _is_empty(self, partition: TopicPartition) -> bool:
+        """Return whether Kafka holds no message of the partition: then no gap before the first one can be noticed."""
+        first = self._consumer.beginning_offsets([partition])[partition]
+        return bool(first == self._consumer.end_offsets([partition])[partition])
 
     def _go_on(self, partition: TopicPartition, reader: Reader) -> None:
         """Take up the partition: after the checkpoint's offset, else at the first message that may be new."""
@@ -248,7 +253,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         }
 
     def _not_in_kafka(self, partitions: Sequence[TopicPartition]) -> None:
-        """Fill from the log up to its end, then take what Kafka has; what is known is dropped."""
+        """Take what Kafka has instead: what is known is dropped, what is missing before it is filled from the log."""
         for partition in partitions:
             if (reader := self._readers.get(partition)) is None:
                 continue
@@ -256,9 +261,11 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                 "projector.not_in_kafka", model=self._worker._model.name, topic=partition.topic,
                 partition=partition.partition, offset=reader.at.offset, position=reader.at.position,
             )  # fmt: skip
-            reader.fill_to_head()
             self._consumer.pause(partition)
             self._consumer.seek(partition, 0)
+            reader.resume_at = None
+            if self._is_empty(partition):
+                reader.fill_to_head()
             if not reader.filling:
                 self._go_on(partition, reader)
 
