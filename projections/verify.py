@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -11,6 +12,8 @@ from psycopg import sql
 from projections.base import Model, Table
 from projections.feed import Decode, Log
 from projections.folding import concerned, decoded, fold
+from projections.partitions import partition_of
+from projections.projector import EMBEDDED
 from projections.schema import MODELS, Connection, connect, live
 from projections.tables import Tables
 from ticketcore.collector import no_collection
@@ -94,7 +97,8 @@ class _Check:
     ) -> None:
         self._connection, self._log, self._decode, self._models, self._limit = connection, log, decode, models, limit
         self._generations = live(connection, models)
-        self._positions = {model.name: self._position(model) for model in models}
+        self._reached = {model.name: self._checkpoints(model) for model in models}
+        self._positions = {name: max(reached.values(), default=0) for name, reached in self._reached.items()}
         self._dead = {model.name: self._dead_letters(model) for model in models}
         self._fresh = {model.name: Tables(model, "pg_temp", f"fresh_{model.name}_") for model in models}
 
@@ -130,8 +134,12 @@ class _Check:
         items = decoded(self._decode, records)
         failed = []
         for model in self._models:
-            dead, until = self._dead[model.name], self._positions[model.name]
-            wanted = [item for item in items if item.record.position <= until and item.record.position not in dead]
+            dead, until = self._dead[model.name], self._until(model)
+            wanted = [
+                item
+                for item in items
+                if item.record.position <= until(item.record.originator_id) and item.record.position not in dead
+            ]
             tables = self._fresh[model.name]
             known = tables.load(self._connection, concerned(model, wanted))
             folded = fold(model, wanted, known, {})
@@ -170,22 +178,31 @@ class _Check:
         row = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
         return row[0] if row else 0
 
-    def _position(self, model: Model) -> int:
-        row = self._connection.execute(
-            "SELECT max(position), min(epoch::text) FROM read_meta.checkpoints"
-            " WHERE model = %s AND generation = %s AND log = %s AND position > 0",
+    def _until(self, model: Model) -> Callable[[UUID], int]:
+        """Return the function that says up to which position the tables hold an aggregate."""
+        reached = self._reached[model.name]
+        partitions = len(reached)
+        if EMBEDDED in reached or not reached:
+            until = reached.get(EMBEDDED, 0)
+            return lambda _: until
+        return lambda id_: reached[partition_of(id_, partitions)]
+
+    def _checkpoints(self, model: Model) -> dict[int, int]:
+        """Return partition -> position."""
+        rows = self._connection.execute(
+            "SELECT partition, position, epoch FROM read_meta.checkpoints"
+            " WHERE model = %s AND generation = %s AND log = %s",
             [model.name, self._generations[model.name].generation, self._log.name],
-        ).fetchone()
-        if row is None or row[0] is None:
-            return 0
-        position, epoch, head = row[0], row[1], self._log.head()
-        if epoch != str(self._log.epoch()) or position > head:
-            raise EpochMismatch(
-                f"read model {model.name!r} stands at position {position} of epoch {epoch}, the log {self._log.name!r} at"
-                f" {head} of epoch {self._log.epoch()}: expected the same epoch and a log at least as long"
-                f" (run `ticketcore rebuild {model.name}`)"
-            )
-        return int(position)
+        ).fetchall()
+        head, now = self._log.head(), self._log.epoch()
+        for _, position, epoch in rows:
+            if position > 0 and (epoch != now or position > head):
+                raise EpochMismatch(
+                    f"read model {model.name!r} stands at position {position} of epoch {epoch}, the log {self._log.name!r} at"
+                    f" {head} of epoch {now}: expected the same epoch and a log at least as long"
+                    f" (run `ticketcore rebuild {model.name}`)"
+                )
+        return {partition: position for partition, position, _ in rows}
 
     def _dead_letters(self, model: Model) -> frozenset[int]:
         rows = self._connection.execute(

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from ticketcore.errors import EpochMismatch, TicketCoreError
+from ticketcore.errors import ConfigurationError, EpochMismatch, TicketCoreError
 
 __all__ = ["Leadership", "LeadershipLost", "Progress", "follow_epoch", "progress"]
 
@@ -136,15 +136,21 @@ class Leadership:
         if not rows or rows[0] != self._seen:
             self._seen, self._seen_since = rows[0] if rows else None, now
         elif now - self._seen_since > self._lease:
+            self._seen_since = now
             ended = self._rows(
                 f"SELECT pid, pg_terminate_backend(pid) FROM ({_HOLDER}) holder WHERE pid <> pg_backend_pid()",
                 [self._lock],
             )
             logger.warning("relay.ended_silent_leader", topic=self._topic, silent_for=self._lease, sessions=len(ended))
-            self._seen_since = now
 
     def _rows(self, query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-        return self._connection.execute(query.encode(), parameters).fetchall()
+        try:
+            return self._connection.execute(query.encode(), parameters).fetchall()
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ConfigurationError(
+                f"the PostgreSQL role {self._connection.info.user!r} can't be a relay's: {error}, expected one that may write"
+                " log.relays and is the same for all relays of the topic (GRANT SELECT, INSERT, UPDATE ON log.relays TO it)"
+            ) from error
 
 
 def check_epoch(topic: str, at: Progress, epoch: UUID) -> None:

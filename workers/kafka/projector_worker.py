@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -17,7 +18,7 @@ import psycopg
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, KafkaTimeoutError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from projections.base import Model
 from projections.feed import Decode, Log
@@ -124,6 +125,8 @@ class ProjectorWorker:
                 )  # fmt: skip
             with closing(consumer):
                 membership = _Membership(self, connection, generation, consumer)
+                for topic in self._logs:
+                    consumer.partitions_for_topic(topic)  # a leader that lacks them assigns nothing
                 consumer.subscribe(list(self._logs), listener=membership)
                 while not stop.is_set():
                     membership.round()
@@ -143,6 +146,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         self._fresh: set[TopicPartition] = set()
         self._changes: SimpleQueue[tuple[bool, Sequence[TopicPartition]]] = SimpleQueue()
         self._rounds = self._gone = 0
+        self._joining_since: float | None = time.monotonic()
 
     @property
     def filled(self) -> int:
@@ -156,15 +160,18 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         for partition in assigned:
             self._consumer.seek(partition, 0)
             self._consumer.pause(partition)
+        self._joining_since = None
         self._changes.put((True, list(assigned)))
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Forget them; a batch in hand is written where its checkpoint did not move."""
+        self._joining_since = time.monotonic()
         self._changes.put((False, list(revoked)))
 
     def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
         """Forget them: somebody else has them."""
         logger.info("projector.lost", model=self._worker._model.name, partitions=len(lost))
+        self._joining_since = time.monotonic()
         self._changes.put((False, list(lost)))
 
     def round(self) -> None:
@@ -176,6 +183,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             self._not_in_kafka(list(error.args[0]))
             return
         self._follow_changes()
+        self._check_joining()
         for partition, messages in found.items():
             reader = self._readers.get(partition)
             if reader is not None and (missing_before := reader.take(messages)) is not None:
@@ -188,6 +196,12 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         self._rounds += 1
         if self._rounds % _COMMIT_EVERY == 0 and (offsets := self._offsets()):
             self._consumer.commit_async(offsets)
+
+    def _check_joining(self) -> None:
+        """Give up a membership that does not come about: now and then the client hangs while it joins anew."""
+        since = self._joining_since
+        if since is not None and time.monotonic() - since > 2 * self._worker._settings.session_timeout:
+            raise KafkaTimeoutError(f"no partitions {2 * self._worker._settings.session_timeout:g} s after joining")
 
     def _follow_changes(self) -> None:
         while not self._changes.empty():
