@@ -26,7 +26,9 @@ __all__ = ["Rebuilt", "rebuild"]
 
 _BATCH = 5_000
 _SWAP_PATIENCE = 600.0
-"""Seconds that the swap waits for queries on the old tables."""
+"""Seconds that the swap waits for queries on the old tables; live projection goes on meanwhile."""
+_SWAP_PAUSE = 0.2
+"""Seconds between two attempts, for the projectors of the live tables."""
 
 logger = structlog.get_logger(__name__)
 
@@ -69,11 +71,20 @@ def rebuild(
                 at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
             if progress is not None:
                 progress(at.position, head)
-        with locked(connection):  # no projector of the log runs from here on: the rest is short
-            while at.position < log.head():
-                at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
-            _swap(connection, model, at)
-        return Rebuilt(model.name, at.generation, at.position, resumed_at)
+        deadline = time.monotonic() + _SWAP_PATIENCE
+        while True:
+            with locked(connection):  # no projector of the log runs meanwhile: this is short
+                while at.position < log.head():
+                    at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
+                refused = _swap(connection, model, at)
+            if refused is None:
+                return Rebuilt(model.name, at.generation, at.position, resumed_at)
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(
+                    f"cannot swap read model {model.name!r}: queries held its tables for {_SWAP_PATIENCE:g} s"
+                    " (end them, see pg_stat_activity, and run the rebuild again: it goes on where it is)"
+                ) from refused
+            time.sleep(_SWAP_PAUSE)
 
 
 def _begin(connection: Connection, projector: Projector, log: Log) -> Checkpoint:
@@ -112,27 +123,19 @@ def _begin(connection: Connection, projector: Projector, log: Log) -> Checkpoint
     return projector.checkpoint(connection, generation, log.name, epoch)
 
 
-def _swap(connection: Connection, model: Model, at: Checkpoint) -> None:
-    """Rename the schemas in one transaction, in a moment when no query is between two of the old tables.
+def _swap(connection: Connection, model: Model, at: Checkpoint) -> psycopg.Error | None:
+    """Rename the schemas in one transaction; return what refused it where a query is between two of the old tables.
 
     The lock waits less than the server's deadlock check (1 s), so a reader is delayed and never refused.
     """
-    deadline = time.monotonic() + _SWAP_PATIENCE
-    while True:
-        try:
-            with connection.transaction():
-                connection.execute("SET LOCAL lock_timeout = '400ms'")
-                _replace(connection, model, at)
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-            if time.monotonic() > deadline:
-                raise StoreUnavailable(
-                    f"cannot swap read model {model.name!r}: queries held its tables for {_SWAP_PATIENCE:g} s"
-                    " (end them, see pg_stat_activity, and run the rebuild again: it goes on where it is)"
-                ) from error
-            logger.info("rebuild.swap_waits", model=model.name, reason=str(error).strip())
-            time.sleep(0.1)
-        else:
-            return
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '400ms'")
+            _replace(connection, model, at)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+        logger.info("rebuild.swap_waits", model=model.name, reason=str(error).strip())
+        return error
+    return None
 
 
 def _replace(connection: Connection, model: Model, at: Checkpoint) -> None:

@@ -254,6 +254,31 @@ def test_a_rebuild_under_traffic_refuses_no_reader_and_shows_nothing_half_built(
     assert verify(database, log, log.decode).different == 0
 
 
+@pytest.mark.servers
+def test_a_reader_that_keeps_its_transaction_delays_the_swap_and_not_the_live_projection(database: str) -> None:
+    install(database)
+    log = ListLog(_many(300))
+    with Runner(database, log, log.decode) as runner, psycopg.connect(database) as reader:
+        runner.catch_up()
+        reader.execute("SELECT count(*) FROM performance.tickets")
+        done: list[int] = []
+        rebuilding = threading.Thread(target=lambda: done.append(rebuild(database, log, log.decode, MODELS[2]).position))
+        rebuilding.start()
+        for number in range(10_001, 10_006):
+            log.events.extend(opened(number).events)
+            began = time.monotonic()
+            assert runner.catch_up() == log.head()
+            assert time.monotonic() - began < 5
+            time.sleep(0.2)
+        assert done == []
+        reader.rollback()
+        rebuilding.join(20)
+        assert done == [log.head()]
+        log.events.extend(opened(10_006).events)
+        assert runner.catch_up() == log.head()
+    assert verify(database, log, log.decode).different == 0
+
+
 _WORKER = """
 import sys
 from tests.projections.test_same_tables import _many
