@@ -1,22 +1,18 @@
-"""Read models: ``status``, ``rebuild``, ``verify``, ``dead-letters`` and ``worker project``."""
+"""Read models: ``status``, ``rebuild``, ``verify`` and ``dead-letters``."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-import structlog
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from projections.dead_letters import dead_letters as list_dead_letters
 from projections.dead_letters import retry_dead_letters
 from projections.rebuild import rebuild as rebuild_model
-from projections.runner import Runner
 from projections.schema import MODELS, model_named
 from projections.verify import verify as verify_models
 from ticketcore.domain.types import Role
@@ -30,7 +26,6 @@ if TYPE_CHECKING:
     from ticketcore.app import TicketCore
 
 dead_letters = typer.Typer(help="Events that could not be projected.", no_args_is_help=True, add_completion=False)
-workers = typer.Typer(help="Programs that run until they are stopped.", no_args_is_help=True, add_completion=False)
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
@@ -132,24 +127,6 @@ def retry(as_: AsOption = None, json: JsonOption = False) -> None:
             say(f"{name}: {count:,} events left the dead letters")
 
 
-@workers.command()
-def project() -> None:
-    """Keep the read models up to date from the log until SIGTERM or SIGINT; exits 0 after the batch in hand."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    structlog.configure(processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()])
-    with opened() as core:
-        log = structlog.get_logger("ticketcore.project")
-        log.info("started", log=core.log.name, models=[model.name for model in MODELS])
-        runner = Runner(_read_dsn(core), core.log, Codec().decode)
-        try:
-            runner.run(stop)
-        finally:
-            runner.close()
-        log.info("stopped")
-
-
 def _read_dsn(core: TicketCore) -> str:
     dsn = core.settings.read_dsn
     assert dsn is not None  # noqa: S101 -- an opened core has every store named
@@ -171,4 +148,4 @@ def _bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 commands: list[Callable[..., None]] = [status, rebuild, verify]
-groups = {"dead-letters": dead_letters, "worker": workers}
+groups = {"dead-letters": dead_letters}
