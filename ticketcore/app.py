@@ -7,17 +7,14 @@ import os
 from base64 import b64encode
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
-from uuid import UUID
 from weakref import WeakSet
 
 from ticketcore.api.customers import CustomerCommands
 from ticketcore.api.queries import Queries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
-from ticketcore.domain.customer import Customer
 from ticketcore.execute import Executor
 from ticketcore.numbers import NumberPool
-from ticketcore.prepare import own_persons
 from ticketcore.sealing.keyring import Keyring
 from ticketcore.sealing.sealer import Sealer
 from ticketcore.settings import Settings
@@ -30,7 +27,7 @@ from ticketcore.store.memory import MemoryLog
 from ticketcore.store.postgres import PostgresLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -57,9 +54,9 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         self._codec = Codec()
         self._cache = StateCache(settings.cache_size)
         self._numbers = NumberPool(log)
-        apart = keys if isinstance(log, PostgresLog) and settings.keys_dsn != settings.dsn else None
+        apart = isinstance(log, PostgresLog) and settings.keys_dsn != settings.dsn
         group = GroupCommit(log)
-        self._executor = Executor(log, group, self._codec, sealer, self._cache, self._numbers, apart)
+        self._executor = Executor(log, group, self._codec, sealer, self._cache, self._numbers, keys, keys_apart=apart)
         self._threads: ThreadPoolExecutor | None = None
         _OPEN.add(self)
 
@@ -138,16 +135,6 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
     ) -> None:
         """Close."""
         self.close()
-
-    def _persons_of(self, customer: UUID) -> Sequence[UUID]:
-        """Return the own keys of a customer's tickets, and of those of all merged into it: they go with the customer's."""
-        if self._settings.projects_inline:
-            self._read.catch_up()
-        state = self._executor.load((customer,))[customer]
-        records = (customer, *(state.absorbed if isinstance(state, Customer) else ()))
-        tickets = dict.fromkeys(ticket for record in records for ticket in self._read.tickets_of(record))
-        candidates = [person for ticket in tickets for person in own_persons(ticket)]
-        return [person for person, key in self._keys.persons(candidates).items() if key is not None]
 
     def _after_fork(self) -> None:
         self._threads = None

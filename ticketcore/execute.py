@@ -12,8 +12,11 @@ from uuid import UUID
 
 from ticketcore.domain import customer, ticket
 from ticketcore.domain.context import Context
+from ticketcore.domain.customer_commands import CustomerCommand, Forget
+from ticketcore.domain.customer_events import CustomerForgotten
 from ticketcore.domain.decide import decide, facts_of
 from ticketcore.domain.decide_customer import claim_keys
+from ticketcore.domain.decide_ticket import OWN_TEXT
 from ticketcore.domain.types import Actor, Role
 from ticketcore.errors import (
     ClaimTaken,
@@ -21,12 +24,13 @@ from ticketcore.errors import (
     Conflict,
     Forgotten,
     InvalidCommand,
+    NotFound,
     StoreUnavailable,
     TicketCoreError,
 )
 from ticketcore.ids import Kind, aggregate_id, kind_of, number_of, parse_number
 from ticketcore.permissions import check, is_allowed
-from ticketcore.prepare import Prepared, prepare
+from ticketcore.prepare import Prepared, own_persons, prepare
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
@@ -116,19 +120,22 @@ class Executor:
         sealer: Sealer,
         cache: StateCache,
         numbers: NumberPool,
-        keys_apart: KeyStore | None,
+        keys: KeyStore,
+        *,
+        keys_apart: bool,
     ) -> None:
         self._log, self._group, self._codec, self._sealer = log, group, codec, sealer
-        self._cache, self._numbers, self._keys_apart = cache, numbers, keys_apart
+        self._cache, self._numbers, self._keys, self._keys_apart = cache, numbers, keys, keys_apart
 
-    def execute(self, command: Command, by: Actor, options: Options, *, also_forget: Sequence[UUID] = ()) -> Recorded:
+    def execute(self, command: Command, by: Actor, options: Options) -> Recorded:
         """Record *command* and return what it recorded.
 
         States may come from the cache; whatever would reject the command or make it a no-op is decided again on
-        freshly loaded ones. *also_forget*: further persons whose keys go with the command.
+        freshly loaded ones.
         """
         context = _context(command, by, options, self._sealer)
         digest = self._digest(command, by)
+        self._check_customers(command, by)
         ids = tuple(aggregate_id(self._numbers.take(kind), self._log.name) for kind in command.CREATES)
         streams = command.streams()
         fresh = False
@@ -137,7 +144,7 @@ class Executor:
         for attempt in range(ATTEMPTS):
             view = self._view(streams, context.command_id, fresh=fresh)
             if view.receipt is not None:
-                return self._first_result(command, view.receipt, digest, also_forget)
+                return self._first_result(command, view.receipt, digest)
             if before is not None:
                 _check_between(command, before, view, context.now)
             loaded = view.records is not None
@@ -159,14 +166,14 @@ class Executor:
                 fresh = True
                 continue
             try:
-                append = self._append(context.command_id, digest, view, decision, prepared, ids, also_forget)
+                append = self._append(context.command_id, digest, view, decision, prepared, ids)
             except Forgotten:
                 if prepared.person in gone:
                     raise
                 gone.add(prepared.person)
                 continue
             outcome = self._submit(append)
-            done = self._finish(command, outcome, decision, view, digest, ids, also_forget)
+            done = self._finish(command, outcome, decision, view, digest, ids)
             if done is not None:
                 return done
             if isinstance(outcome, PersonGone):
@@ -191,7 +198,13 @@ class Executor:
             for key in claim_keys(command, self._sealer.identity_digest)
             if (claim := self._log.owner(*key)) is not None
         }
-        return decide(command, view.states, replace(context, content=prepared.content, new_ids=ids, claimed=claimed))
+        forgetting = view.states if isinstance(command, Forget) else ()
+        tickets = {id_: self._own_text(id_) for id_ in forgetting}
+        return decide(
+            command,
+            view.states,
+            replace(context, content=prepared.content, new_ids=ids, claimed=claimed, tickets=tickets),
+        )
 
     def _view(self, streams: Sequence[UUID], command_id: UUID | None, *, fresh: bool) -> _View:
         if not fresh:
@@ -218,10 +231,16 @@ class Executor:
             if id_ in found:
                 continue
             found.add(id_)
-            state = self._view((id_,), None, fresh=False).states[id_]
+            state = self.load((id_,))[id_]  # never a hot one: another process may have undone a merge
             if isinstance(state, customer.Customer):
                 todo += [*state.absorbed, *([state.merged_into] if state.merged_into else [])]
         return found
+
+    def standing_for(self, id_: UUID) -> UUID:
+        """Return the record that stands for a customer after all merges; any other aggregate stands for itself."""
+        while isinstance(state := self.load((id_,))[id_], customer.Customer) and state.merged_into is not None:
+            id_ = state.merged_into
+        return id_
 
     def _append(
         self,
@@ -231,9 +250,8 @@ class Executor:
         decision: Decision,
         prepared: Prepared,
         ids: tuple[UUID, ...],
-        also_forget: Sequence[UUID],
     ) -> Append:
-        sealed = [prepared.seal(event, self._sealer) for event in decision.events]
+        sealed = [prepared.seal(event, self._sealer, self._log) for event in decision.events]
         return Append(
             command_id=command_id,
             digest=digest,
@@ -243,16 +261,48 @@ class Executor:
             claims=decision.claims,
             releases=decision.releases,
             destroy_events=decision.destroy_events,
-            destroy_persons=(*decision.destroy_persons, *(also_forget if decision.destroy_persons else ())),
+            destroy_persons=(*decision.destroy_persons, *self._own_keys(decision.events)),
         )  # fmt: skip
 
     def _submit(self, append: Append) -> Outcome:
-        if self._keys_apart is not None and append.keys:
-            self._keys_apart.put_event_keys(append.keys)
+        if self._keys_apart and append.keys:
+            try:
+                self._keys.put_event_keys(append.keys)
+            except Forgotten as error:
+                return PersonGone(error.person_id or append.keys[0].person_id)
         outcome = self._group.submit(append)
-        if self._keys_apart is not None and isinstance(outcome, Appended):
-            self._keys_apart.destroy(append.destroy_events, append.destroy_persons)
+        if self._keys_apart and isinstance(outcome, Appended):
+            self._keys.destroy(append.destroy_events, append.destroy_persons)
         return outcome
+
+    def _own_keys(self, events: Iterable[Event]) -> list[UUID]:
+        """Return whose keys exist among those of the tickets that forgotten customers take along."""
+        tickets = [ticket for event in events if isinstance(event, CustomerForgotten) for ticket in event.tickets]
+        candidates = [person for ticket in tickets for person in own_persons(ticket)]
+        found = self._keys.persons(candidates) if candidates else {}
+        return [person for person, key in found.items() if key is not None]
+
+    def _own_text(self, customer_id: UUID) -> tuple[UUID, ...]:
+        """Return the tickets that belonged to nobody known before they were this customer's."""
+        claims = self._log.claims_of(customer_id)
+        return tuple(sorted(UUID(bytes=claim.value[:16]) for claim in claims if claim.kind == OWN_TEXT))
+
+    def _check_customers(self, command: Command, by: Actor) -> None:
+        """Raise where the command or its actor names a customer who is not there, or was forgotten."""
+        named = {name: id_ for name in ("requester_id", "author_id", "customer_id") if (id_ := vars(command).get(name))}
+        if by.role is Role.CUSTOMER:
+            named["by"] = aggregate_id(parse_number(by.id, Kind.CUSTOMER), self._log.name)
+        if isinstance(command, CustomerCommand) or not named:
+            return
+        known = self._cache.get(named.values())
+        if len(known) < len(set(named.values())):
+            known = self.load(named.values())
+        for name, id_ in named.items():
+            state = known[id_]
+            if not isinstance(state, customer.Customer):
+                raise NotFound("customer", number_of(id_))
+            if state.forgotten and name != "author_id":
+                raise Forgotten(f"customer {state.number}", id_)
 
     def _finish(
         self,
@@ -262,7 +312,6 @@ class Executor:
         view: _View,
         digest: bytes,
         ids: tuple[UUID, ...],
-        also_forget: Sequence[UUID],
     ) -> Recorded | None:
         """Return the result where *outcome* is one, ``None`` where the command is to be decided again."""
         match outcome:
@@ -277,22 +326,23 @@ class Executor:
                         version = state.version if id_ == main else version
                 return Recorded(main, version, outcome.position, decision.events)
             case Repeated(receipt) | Reused(receipt):
-                return self._first_result(command, receipt, digest, also_forget)
+                return self._first_result(command, receipt, digest)
             case ClaimConflict(claim, owner):
+                owner = self.standing_for(owner)
                 which = f"{(kind_of(owner) or Kind.CUSTOMER).name.lower()} {number_of(owner)}"
                 raise ClaimTaken(claim.kind.removeprefix("identity:"), owner, which)
             case VersionConflict() | PersonGone():
                 return None
 
-    def _first_result(self, command: Command, receipt: Receipt, digest: bytes, also_forget: Sequence[UUID]) -> Recorded:
+    def _first_result(self, command: Command, receipt: Receipt, digest: bytes) -> Recorded:
         if receipt.digest != digest:
             raise CommandReused(receipt.command_id)
         records = self._log.read(receipt.position - receipt.count, receipt.count) if receipt.position else []
         events = tuple(self._codec.decode(record) for record in records)
-        if self._keys_apart is not None:
+        if self._keys_apart:  # a crash may have come between the append and the destruction
             redacted = [(e.originator_id, e.version) for e in events if e.TOPIC == "ticket.redacted"]  # type: ignore[attr-defined]
             forgotten = [e.originator_id for e in events if e.TOPIC == "customer.forgotten"]
-            self._keys_apart.destroy(redacted, [*forgotten, *(also_forget if forgotten else ())])
+            self._keys.destroy(redacted, [*forgotten, *self._own_keys(events)])
         main = receipt.originator_id
         version = max((e.originator_version for e in events if e.originator_id == main), default=0)
         if not version:

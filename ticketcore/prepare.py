@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid5
 
+from ticketcore.blobs import fitting, stored_files
 from ticketcore.domain.context import EXCERPT_BYTES, Content, excerpt
 from ticketcore.domain.customer_commands import CustomerCommand
 from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.ticket_events import Attachment, BlobRef
+from ticketcore.domain.ticket_commands import CorrectComment
+from ticketcore.domain.ticket_events import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,17 +34,21 @@ class Prepared(NamedTuple):
     content: Content | None = None
     pending: PendingKey | None = None
 
-    def seal(self, event: Event, sealer: Sealer) -> tuple[Event, EventKey | None]:
-        """Return *event* sealed, with its key; an event without personal content as it is."""
+    def seal(self, event: Event, sealer: Sealer, log: EventLog) -> tuple[Event, EventKey | None]:
+        """Return *event* sealed, with its key; an event without personal content as it is.
+
+        Content that is too large for an event is stored as a blob here.
+        """
         has_blobs = self.pending is not None and bool(getattr(event, "blobs", None))
-        return sealer.seal(event, self.pending if has_blobs and self.pending is not None else self.person)
+        key = self.pending if has_blobs and self.pending is not None else self.person
+        return sealer.seal(*fitting(event, key, sealer, log))
 
 
 def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None], ids: tuple[UUID, ...]) -> UUID:
     """Return the person that the command's text is about: one command, one person.
 
-    The author of an inbound message where known, else the requester, else the ticket itself. A customer's own events
-    are the customer's.
+    The author of an inbound message where known, else the requester, else the ticket itself. A correction is for the
+    person whose message it corrects. A customer's own events are the customer's.
     """
     if isinstance(command, CustomerCommand):
         return command.customer_id
@@ -53,8 +58,11 @@ def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None],
         return author
     for id_ in command.streams():
         state = states.get(id_)
-        if isinstance(state, Ticket) and state.requester_id is not None:
-            return state.requester_id
+        if isinstance(state, Ticket):
+            corrected = given.get("comment") if isinstance(command, CorrectComment) else None
+            person = state.requester_id if corrected is None else dict(state.persons).get(corrected)
+            if person is not None:
+                return person
         break
     return ids[0] if ids else command.streams()[0]
 
@@ -100,14 +108,6 @@ def prepare(
         return len(blobs) - 1
 
     body_blob = store(body.encode()) if long and body is not None else None
-    attachments = tuple(
-        Attachment(
-            name=file.name,
-            media_type=file.media_type,
-            sha256=hashlib.sha256(file.content).hexdigest(),
-            blob=store(file.content),
-        )
-        for file in files
-    )
+    attachments = stored_files(files, store)
     shown = excerpt(body) if long and body is not None else body
     return Prepared(person, Content(shown, body_blob, tuple(blobs), attachments or None), pending)

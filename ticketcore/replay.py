@@ -187,6 +187,54 @@ def ticket_at(
     )
 
 
+def without_notes(recorded: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """Return one ticket's events without notes among staff and their corrections: what a customer may see of it.
+
+    A ticket that staff opened by a note is there, without the note.
+    """
+    notes = {r.event.originator_version for r in recorded if _is_note(r.event) and not isinstance(r.event, ev.Opened)}
+    empty = {"body": None, "body_blob": None, "attachments": None}
+    return [
+        r.model_copy(update={"event": r.event.model_copy(update=empty)}) if _is_note(r.event) else r
+        for r in recorded
+        if r.event.originator_version not in notes
+        and not (isinstance(r.event, ev.CommentCorrected) and r.event.comment in notes)
+    ]
+
+
+def _is_note(event: Event) -> bool:
+    return isinstance(event, ev.Commented | ev.Opened) and event.direction is Direction.INTERNAL
+
+
+def customers_view(view: TicketView) -> TicketView:
+    """Return what a customer may see of their ticket: its messages and how it stands, nothing of the staff's work."""
+    messages = tuple(
+        message.model_copy(
+            update={
+                "actor": message.actor.partition(" ")[0],
+                "corrections": tuple(
+                    correction.model_copy(update={"actor": correction.actor.partition(" ")[0], "reason": None})
+                    for correction in message.corrections
+                ),
+            }
+        )
+        for message in view.messages
+    )
+    return TicketView(**{name: getattr(view, name) for name in _CUSTOMERS}, **_STAFFS, messages=messages)
+
+
+_CUSTOMERS = (
+    "number", "id", "version", "position", "at", "clock", "status", "external", "channel", "subject", "requester",
+    "category", "subcategory", "priority", "opened_at", "last_at", "merged_into", "follow_ups", "score", "reopens",
+)  # fmt: skip
+"""What a customer sees of a ticket beside its messages; what is not here is the staff's."""
+_STAFFS: dict[str, Any] = {
+    "reason": None, "source_state": None, "participants": (), "team_id": None, "agent_id": None, "tags": (),
+    "impact": None, "urgency": None, "absorbed": (), "links": (), "split_off": (), "sla": {}, "seconds_logged": 0,
+    "fields": {}, "stated": {},
+}  # fmt: skip
+
+
 _SAME = (
     "status", "reason", "source_state", "external", "channel", "team_id", "agent_id", "category", "subcategory", "tags",
     "impact", "urgency", "priority", "opened_at", "last_at", "score", "reopens", "seconds_logged",
@@ -235,7 +283,13 @@ def _message(recorded: RecordedEvent, corrections: Sequence[ev.CommentCorrected]
             for c in corrections
         ),
         attachments=tuple(
-            {"name": a.name, "media_type": a.media_type, "sha256": a.sha256, **event.blobs[a.blob].model_dump()}
+            {
+                "name": a.name,
+                "media_type": a.media_type,
+                "sha256": a.sha256,
+                "digest": event.blobs[a.blob].digest,
+                "size": event.blobs[a.blob].size if a.size is None else a.size,
+            }
             for a in event.attachments or ()
         ),
     )
@@ -251,7 +305,9 @@ def entry(recorded: RecordedEvent) -> HistoryEntry:
     event: Event = recorded.event
     meta = event.meta
     fields = event.model_dump(
-        mode="json", exclude={"originator_id", "originator_version", "meta", "sealed"}, exclude_defaults=True
+        mode="json",
+        exclude={"originator_id", "originator_version", "meta", "sealed", "overflow"},
+        exclude_defaults=True,
     )
     if meta.source is not None:
         fields["source"] = meta.source.model_dump(mode="json", exclude_none=True)

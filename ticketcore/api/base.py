@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from ticketcore.domain.commands import Command, build
+from ticketcore.domain.types import Direction, Role
 from ticketcore.errors import BadNumber, NotFound
 from ticketcore.ids import Kind, aggregate_id, parse_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ticketcore.domain.types import Actor
     from ticketcore.execute import Executor, Options, Recorded
     from ticketcore.sealing.sealer import Sealer
@@ -42,6 +41,12 @@ class Api:
     def _customer(self, name: Name | None) -> UUID | None:
         return None if name is None else self._id(name, Kind.CUSTOMER)
 
+    def _writer(self, name: Name | None, by: Actor, direction: object) -> UUID | None:
+        """Return who writes an inbound message: as named, else the customer who acts."""
+        if name is None and by.role is Role.CUSTOMER and direction == Direction.INBOUND:
+            return self._customer(by.id)
+        return self._customer(name)
+
     def _find_ticket(self, name: Name) -> UUID:
         """Return a ticket's id by number, by id, or by its number in the system it was imported from.
 
@@ -64,7 +69,5 @@ class Api:
                 raise NotFound("ticket", text, remedy) from None
             return claim.owner
 
-    def _do(
-        self, cls: type[C], by: Actor, options: Options, *, also_forget: Sequence[UUID] = (), **values: Any
-    ) -> Recorded:
-        return self._executor.execute(build(cls, **values), by, options, also_forget=also_forget)
+    def _do(self, cls: type[C], by: Actor, options: Options, **values: Any) -> Recorded:
+        return self._executor.execute(build(cls, **values), by, options)

@@ -11,16 +11,12 @@ from ticketcore.execute import Options, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
 __all__ = ["CustomerCommands"]
 
 
 class CustomerCommands(Api):
     """One method per command to a customer."""
-
-    def _persons_of(self, customer: UUID) -> Sequence[UUID]:
-        raise NotImplementedError
 
     def register_customer(
         self,
@@ -82,14 +78,9 @@ class CustomerCommands(Api):
         return self._do(cmd.UnmergeCustomers, by, options, customer_id=self._customer(customer))
 
     def forget(self, customer: Name, *, by: Actor, reason: str, **options: Unpack[Options]) -> Recorded:
-        """Destroy the person's keys, of merged records and of their tickets' own keys too. There is no way back.
+        """Destroy the person's keys, those of merged records, and of text on tickets that were nobody's before theirs.
 
-        Text sealed for other persons (an answer in another customer's ticket) stays. *reason* is recorded in clear.
+        There is no way back. Text sealed for other persons (an answer in another customer's ticket) stays. *reason* is
+        recorded in clear.
         """
-        id_ = self._id_of_customer(customer)
-        return self._do(cmd.Forget, by, options, also_forget=self._persons_of(id_), customer_id=id_, reason=reason)
-
-    def _id_of_customer(self, customer: Name) -> UUID:
-        id_ = self._customer(customer)
-        assert id_ is not None  # noqa: S101 -- a name was given
-        return id_
+        return self._do(cmd.Forget, by, options, customer_id=self._customer(customer), reason=reason)

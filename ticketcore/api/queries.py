@@ -13,7 +13,16 @@ from ticketcore.domain.types import Actor, IdentityKind, Role
 from ticketcore.errors import InvalidCommand, NotFound
 from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.permissions import Action, Facts, check
-from ticketcore.replay import Clock, HistoryEntry, RecordedEvent, TicketView, entry, ticket_at
+from ticketcore.replay import (
+    Clock,
+    HistoryEntry,
+    RecordedEvent,
+    TicketView,
+    customers_view,
+    entry,
+    ticket_at,
+    without_notes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,8 +91,7 @@ class Queries(Api):
         if view is None:
             raise NotFound("ticket", f"{number_of(id_)} at {at}", "it was opened later: ask for a later instant")
         if by.role is Role.CUSTOMER:
-            seen = tuple(m for m in view.messages if m.direction != "internal")
-            view = view.model_copy(update={"messages": seen})
+            return customers_view(view)
         return view
 
     def ticket_history(self, ticket: Name, *, by: Actor) -> Sequence[HistoryEntry]:
@@ -125,7 +133,8 @@ class Queries(Api):
     ) -> Sequence[CustomerMessage]:
         """Return a customer's correspondence over all channels and merged identities, newest first, opened.
 
-        Customers do not see internal notes. *seen*: a command's result that must show.
+        That is: of the tickets whose requester they are now, all of it; of other tickets, every message that they
+        wrote themselves, with its corrections (they took part, or the ticket was theirs when it was opened). Customers do not see internal notes. *seen*: a command's result that must show.
         """
         id_ = self._id(customer, Kind.CUSTOMER)
         if self._executor.load((id_,))[id_] is None:
@@ -139,7 +148,7 @@ class Queries(Api):
             for row in self._read.history(id_, limit=limit, before=before)
             if by.role is not Role.CUSTOMER or row.direction != "internal"
         ]
-        opened = self._sealer.open_many([_event_of(row) for row in rows])
+        opened = self._opened([_event_of(row) for row in rows])
         return [
             CustomerMessage(
                 row.number, row.version, row.occurred_at, row.kind, row.direction, row.channel, row.actor,
@@ -149,7 +158,10 @@ class Queries(Api):
         ]  # fmt: skip
 
     def find_customer(self, kind: IdentityKind | str, value: str, *, by: Actor) -> str | None:
-        """Return the number of the customer whose identity this is, ``None`` where it is nobody's."""
+        """Return the number of the customer whose identity this is, ``None`` where it is nobody's.
+
+        Of merged records it is the one that stands for all of them.
+        """
         check(by, Action.FIND_CUSTOMER, Facts("customers"))
         try:
             known = IdentityKind(kind)
@@ -158,7 +170,7 @@ class Queries(Api):
             raise InvalidCommand("find a customer", "value", value, str(error), "correct it") from None
         name = f"identity:{known.value}"
         claim = self._log.owner(name, self._sealer.identity_digest(name, text))
-        return None if claim is None else number_of(claim.owner)
+        return None if claim is None else number_of(self._executor.standing_for(claim.owner))
 
     def attachment(self, ticket: Name, *, by: Actor, message: int, index: int) -> bytes:
         """Return the content of a message's attachment; *index* from 0, as in :class:`~ticketcore.replay.Message`.
@@ -173,9 +185,11 @@ class Queries(Api):
                 continue
             files = event.attachments or ()
             if 0 <= index < len(files):
-                content = self._blob(event, files[index].blob)
+                file = files[index]
+                content = self._blob(event, file.blob)
                 if content is not None:
-                    return content
+                    start = file.offset or 0
+                    return content if file.size is None else content[start : start + file.size]
         raise NotFound("attachment", f"{index} of message {message} of {number_of(id_)}", "see `ticket show`")
 
     def catch_up(self) -> int:
@@ -218,10 +232,19 @@ class Queries(Api):
         own = set(self._executor.identities(by))
         facts = Facts(f"ticket {state.number}", own=state.requester_id in own or bool(own & state.participants))
         check(by, action, facts)
-        return self._with(records, self._sealer.open_many(events))
+        recorded = self._with(records, self._opened(events))
+        return without_notes(recorded) if by.role is Role.CUSTOMER else recorded
 
     def _open(self, records: Sequence[Record]) -> list[RecordedEvent]:
-        return self._with(records, self._sealer.open_many([self._codec.decode(record) for record in records]))
+        return self._with(records, self._opened([self._codec.decode(record) for record in records]))
+
+    def _opened(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events with all their personal content, from their overflow too."""
+        return [event if event.overflow is None else self._in_full(event) for event in self._sealer.open_many(events)]
+
+    def _in_full(self, event: Event) -> Event:
+        stored = None if event.overflow is None else self._log.get_blob(event.overflow)
+        return event if stored is None else self._sealer.open_overflow(event, stored)
 
     def _with(self, records: Sequence[Record], events: Sequence[Event]) -> list[RecordedEvent]:
         return [
@@ -254,6 +277,7 @@ def _event_of(row: Correspondence) -> Event:
         "channel": row.channel,
         "comment": row.version,
         "sealed": row.sealed,
+        "overflow": row.overflow,
     }
     return cls(
         originator_id=row.ticket_id,

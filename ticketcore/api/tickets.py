@@ -56,7 +56,7 @@ class TicketCommands(Api):
             ClaimTaken: another ticket has the outside number.
         """
         return self._do(
-            cmd.OpenTicket, by, options, channel=channel, requester_id=self._customer(requester), subject=subject,
+            cmd.OpenTicket, by, options, channel=channel, requester_id=self._writer(requester, by, direction), subject=subject,
             body=body, attachments=tuple(attachments), direction=direction, language=language, category=category,
             subcategory=subcategory, tags=tuple(tags), impact=impact, urgency=urgency, priority=priority,
             team_id=team_id, agent_id=agent_id, external=external,
@@ -127,7 +127,7 @@ class TicketCommands(Api):
             TicketClosed: open a follow-up.
         """
         return self._on(
-            cmd.Comment, ticket, by, options, direction=direction, channel=channel, author_id=self._customer(author),
+            cmd.Comment, ticket, by, options, direction=direction, channel=channel, author_id=self._writer(author, by, direction),
             author_name=author_name, body=body, attachments=tuple(attachments), language=language, message_id=message_id,
         )  # fmt: skip
 
@@ -223,7 +223,7 @@ class TicketCommands(Api):
     ) -> Recorded:
         """Take up the closed *ticket* in a new one; returns the new one."""
         return self._on(
-            cmd.OpenFollowUp, ticket, by, options, channel=channel, requester_id=self._customer(requester),
+            cmd.OpenFollowUp, ticket, by, options, channel=channel, requester_id=self._writer(requester, by, direction),
             subject=subject, body=body, attachments=tuple(attachments), direction=direction,
         )  # fmt: skip
 

@@ -68,6 +68,8 @@ class Event(Frozen):
         originator_version: the event's place in the aggregate, 1, 2, 3, ...
         meta: who, why and when.
         sealed: the personal fields as stored: base64 of nonce and AES-GCM ciphertext; ``None`` where there are none.
+        overflow: where the personal fields are too large for the event: digest (SHA-256, hex) of the sealed blob that
+            holds them all as JSON; ``sealed`` then holds the texts' beginnings.
     """
 
     TOPIC: ClassVar[str] = ""
@@ -78,6 +80,7 @@ class Event(Frozen):
     originator_version: Annotated[int, Field(ge=1)]
     meta: Meta
     sealed: Annotated[str | None, WithJsonSchema({"type": "string", "contentEncoding": "base64"})] = None
+    overflow: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

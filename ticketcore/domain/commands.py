@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from ticketcore.domain.types import Frozen, IdentityKind, Label, Text
-from ticketcore.errors import InvalidCommand
+from ticketcore.domain.invalid import Frozen, Value, as_invalid
+from ticketcore.domain.types import IdentityKind, Label, Text
 from ticketcore.ids import Kind, kind_of
 from ticketcore.permissions import Action
 
@@ -76,7 +76,7 @@ def _no_text(value: object) -> object:
     return value
 
 
-class AttachmentContent(Frozen):
+class AttachmentContent(Value):
     """A file as it came, before it becomes a blob.
 
     Attributes:
@@ -85,6 +85,7 @@ class AttachmentContent(Frozen):
         content: its bytes, any number.
     """
 
+    WHAT: ClassVar[str] = "an attachment"
     model_config = ConfigDict(ser_json_bytes="base64")
     name: Text
     media_type: Label = "application/octet-stream"
@@ -133,16 +134,6 @@ def _digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
 
 
-class _Described:
-    """Stands in an error for a value that the error must not repeat: it may be personal, or very long."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-
 def build(cls: type[C], **values: Any) -> C:
     """Return a valid command.
 
@@ -150,71 +141,7 @@ def build(cls: type[C], **values: Any) -> C:
         InvalidCommand: the first value that is not acceptable; personal text is described, not repeated.
     """
     try:
-        return cls(**values)
+        command: C = cls.__pydantic_validator__.validate_python(values)
     except ValidationError as error:
-        raise _invalid(cls, error.errors()[0]) from None
-
-
-def _invalid(cls: type[Command], error: ErrorDetails) -> InvalidCommand:
-    context: Mapping[str, Any] = error.get("ctx", {})
-    field = ".".join(str(part) for part in error["loc"]) or str(context.get("field", "it"))
-    expected, remedy = _expectation(cls, error["type"], context, error["msg"])
-    got = _got(field, error, context)
-    return InvalidCommand(f"{cls.NAME} {cls.NOUN}".strip(), field, got, expected, remedy)
-
-
-def _got(field: str, error: ErrorDetails, context: Mapping[str, Any]) -> object:
-    value = context.get("got", error["input"])
-    if error["type"] == "missing":
-        return _Described("missing")
-    if error["type"] == "nul":
-        return _Described(f"text of {len(value):,} characters with a NUL at index {context['index']}")
-    if error["type"] == "surrogate":
-        return _Described(f"text of {len(value):,} characters with a lone surrogate at index {context['index']}")
-    if error["type"] == "string_unicode":
-        at = next((i for i, c in enumerate(value) if "\ud800" <= c <= "\udfff"), 0)
-        return _Described(f"text of {len(value):,} characters with a lone surrogate at index {at}")
-    if isinstance(value, str | bytes) and value and field.rsplit(".", maxsplit=1)[-1] in _PERSONAL:
-        return _Described(f"a value of {len(value):,} characters")
-    return value if isinstance(value, str | int | float | bool | UUID | None) else _Described(_kind(value))
-
-
-_PERSONAL = frozenset({"body", "subject", "value", "name", "author_name", "remark", "note", "message_id", "content"})
-
-
-def _kind(value: object) -> str:
-    text = repr(value) if type(value).__name__ in {"datetime", "tuple"} else f"a {type(value).__name__}"
-    return text if len(text) <= 80 else f"a {type(value).__name__}"  # noqa: PLR2004 a line
-
-
-def _expectation(cls: type[Command], kind: str, context: Mapping[str, Any], message: str) -> tuple[str, str]:
-    if kind == "wrong":
-        return str(context["expected"]), str(context["remedy"])
-    if kind == "enum":
-        return f"one of {context['expected']}", "choose one of these"
-    if kind == "extra_forbidden":
-        return "no such field", f"the fields are {', '.join(cls.model_fields)}"
-    known = _EXPECTED.get(kind)
-    if known is None:
-        return message[:1].lower() + message[1:], "correct it"
-    return known[0].format(**context), known[1]
-
-
-_EXPECTED: dict[str, tuple[str, str]] = {
-    "missing": ("a value", "give it"),
-    "nul": ("text without NUL", "remove it"),
-    "surrogate": ("Unicode text", "decode it with errors='replace'"),
-    "string_unicode": ("Unicode text", "decode it with errors='replace'"),
-    "string_type": ("text", "give a str"),
-    "string_too_short": ("at least {min_length} character(s)", "give a name, or None for none"),
-    "string_too_long": ("at most {max_length} characters", "shorten it"),
-    "timezone_aware": ("a time with its zone", "say the zone, for example 2026-11-22T09:00:00+01:00"),
-    "datetime_type": ("a time", "give a datetime with its zone"),
-    "uuid_type": ("an id", "give a UUID"),
-    "uuid_parsing": ("an id", "give a UUID"),
-    "int_type": ("a whole number", "give an int"),
-    "int_parsing": ("a whole number", "give an int"),
-    "int_from_float": ("a whole number", "give an int"),
-    "greater_than_equal": ("at least {ge}", "choose a number in the range"),
-    "less_than_equal": ("at most {le}", "choose a number in the range"),
-}
+        raise as_invalid(f"{cls.NAME} {cls.NOUN}".strip(), cls.model_fields, error) from None
+    return command

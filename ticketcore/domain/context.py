@@ -62,6 +62,7 @@ class Context:
         new_ids: ids for the aggregates that the command makes, in the order of its ``CREATES``.
         digest: keyed digest of a claimed value.
         claimed: (claim kind, digest) -> the claim, as far as it was looked up; so that repeating an identity is seen.
+        tickets: of customers that may be forgotten: the tickets whose own text goes with them.
         matrix: priority by impact and urgency.
     """
 
@@ -76,6 +77,7 @@ class Context:
     new_ids: tuple[UUID, ...] = ()
     digest: Digest | None = None
     claimed: Mapping[tuple[str, bytes], Claim] = field(default_factory=dict)
+    tickets: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
     matrix: Matrix = field(default_factory=lambda: ITIL)
     _ends: dict[UUID, tuple[int, datetime | None]] = field(init=False, repr=False, compare=False, default_factory=dict)
 

@@ -9,7 +9,8 @@ from pydantic import Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from ticketcore.domain.commands import Command, CustomerId, normalise
-from ticketcore.domain.types import Assurance, Frozen, IdentityKind, Label, Text
+from ticketcore.domain.invalid import Value
+from ticketcore.domain.types import Assurance, IdentityKind, Label, Text
 from ticketcore.ids import Kind
 from ticketcore.permissions import Action
 
@@ -21,8 +22,10 @@ __all__ = [
 _MERGING = frozenset(f"customer.{name}" for name in ("merged", "unmerged", "absorbed", "released", "forgotten"))
 
 
-class Identity(Frozen):
+class Identity(Value):
     """By what a customer is recognised; ``value`` is normalised when it is built."""
+
+    WHAT: ClassVar[str] = "an identity"
 
     kind: IdentityKind
     value: Text
@@ -71,7 +74,9 @@ class RegisterCustomer(Command):
 class Identify(CustomerCommand, Identity):
     """Record that the customer is reached or recognised by a value; its kind and value belong to one customer only.
 
-    Addresses of the kind ``ip`` are shared by many and belong to nobody.
+    Addresses of the kind ``ip`` are shared by many and belong to nobody. What a record that was merged into this one
+    holds is this customer's already: it stays there, unless it is surer now, then it moves here, and stays here when
+    the merge is undone.
     """
 
     NAME: ClassVar[str] = "identify"

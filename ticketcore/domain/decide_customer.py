@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from ticketcore.domain import customer_commands as cmd
 from ticketcore.domain import customer_events as ev
@@ -10,12 +11,14 @@ from ticketcore.domain.commands import Command
 from ticketcore.domain.context import Context, Digest
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.decision import NOTHING, Decider, Decision, States, found_customer
-from ticketcore.domain.types import IdentityKind
+from ticketcore.domain.types import Assurance, IdentityKind
 from ticketcore.errors import Forgotten, NotFound, WrongState
 from ticketcore.ids import number_of
 from ticketcore.store.port import Claim, Release
 
 __all__ = ["DECIDERS", "claim_keys", "identity_kind"]
+
+_SUREST_FIRST = tuple(Assurance)
 
 
 def identity_kind(kind: IdentityKind) -> str | None:
@@ -73,19 +76,35 @@ def _register(command: cmd.RegisterCustomer, _: States, context: Context) -> Dec
     return Decision((registered, *identified), tuple(claims))
 
 
+def _line_from(owner: UUID, states: States) -> tuple[UUID, ...]:
+    """Return *owner* and the records that it was merged into, one after the other, up to one that is not loaded."""
+    line = [owner]
+    while isinstance(record := states.get(line[-1]), Customer) and record.merged_into is not None:
+        line.append(record.merged_into)
+    return tuple(line)
+
+
+def _surer(command: cmd.Identify, than: Assurance) -> bool:
+    return _SUREST_FIRST.index(command.assurance) < _SUREST_FIRST.index(than)
+
+
 def _identify(command: cmd.Identify, states: States, context: Context) -> Decision:
     customer = _usable(states, command)
     kind = identity_kind(command.kind)
     known = context.claimed.get((kind, context.digest_of(kind, command.value))) if kind else None
-    old = None
-    if known is not None and known.owner == customer.id:
-        old = next((i for i in customer.identities if i[0] == known.ref), None)
-        if old is not None and old[2] is command.assurance:
-            return NOTHING
-    removed = () if old is None else (context.stamp(ev.IdentityRemoved, customer, identity=old[0]),)
+    line = () if known is None else _line_from(known.owner, states)
+    if line and line[-1] not in states:
+        return Decision(needs=(line[-1],))
+    holder, old = customer, None
+    if known is not None and line[-1] == customer.id:
+        holder = found_customer(states, known.owner)
+        old = next((i for i in holder.identities if i[0] == known.ref), None)
+    if old is not None and (old[2] is command.assurance or (holder is not customer and not _surer(command, old[2]))):
+        return NOTHING
+    removed = () if old is None else (context.stamp(ev.IdentityRemoved, holder, identity=old[0]),)
     fields = {"kind": command.kind, "value": command.value, "assurance": command.assurance}
     event = context.stamp(ev.Identified, customer, **fields)
-    releases = () if old is None else (Release(customer.id, old[0]),)
+    releases = () if old is None else (Release(holder.id, old[0]),)
     return Decision((*removed, event), _identity_claims(context, command, event), releases)
 
 
@@ -152,7 +171,12 @@ def _forget(command: cmd.Forget, states: States, context: Context) -> Decision:
         return Decision(needs=tuple(needs))
     records = [record for record in person if not record.forgotten]
     return Decision(
-        tuple(context.stamp(ev.CustomerForgotten, record, reason=command.reason) for record in records),
+        tuple(
+            context.stamp(
+                ev.CustomerForgotten, record, reason=command.reason, tickets=context.tickets.get(record.id, ())
+            )
+            for record in records
+        ),
         releases=tuple(Release(record.id) for record in records),
         destroy_persons=tuple(record.id for record in records),
     )

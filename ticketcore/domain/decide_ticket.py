@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain import ticket_events as ev
@@ -14,8 +15,12 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS
 from ticketcore.domain.types import Channel, Direction, Status
 from ticketcore.errors import InvalidCommand, NotFound, WrongState
+from ticketcore.store.port import Claim
 
-__all__ = ["DECIDERS", "known_comment", "opening"]
+__all__ = ["DECIDERS", "OWN_TEXT", "known_comment", "opening"]
+
+OWN_TEXT = "ticket"
+"""Kind of the claims that tie a ticket's own text to a customer; ``value``: both ids' bytes, the ticket's first."""
 
 
 def opening(command: cmd.Opening, context: Context, **more: Any) -> ev.Opened:
@@ -204,6 +209,22 @@ def _end_sla(event: type[Event], field: str, end: str) -> Decider:
     return decide
 
 
+def _change_requester(command: cmd.ChangeRequester, states: States, context: Context) -> Decision:
+    ticket = found_ticket(states, command.ticket_id)
+    guard(ticket, ev.RequesterChanged.TOPIC, command.NAME)
+    if ticket.requester_id == command.requester_id:
+        return NOTHING
+    event = context.stamp(ev.RequesterChanged, ticket, requester_id=command.requester_id)
+    return Decision((event,), claims=_own_text(ticket.id, command.requester_id))
+
+
+def _own_text(ticket_id: UUID, requester_id: UUID | None) -> tuple[Claim, ...]:
+    """Return the claim by which text that was sealed for the ticket itself is forgotten with its later requester."""
+    if requester_id is None:
+        return ()
+    return (Claim(OWN_TEXT, ticket_id.bytes + requester_id.bytes, requester_id, 0),)
+
+
 DECIDERS: dict[type[Any], Decider] = {
     cmd.OpenTicket: _open,
     cmd.Classify: _simple(
@@ -220,7 +241,7 @@ DECIDERS: dict[type[Any], Decider] = {
     cmd.RemoveParticipant: _simple(
         ev.ParticipantRemoved, lambda t, c: c.customer_id in t.participants, _fields("customer_id")
     ),
-    cmd.ChangeRequester: _simple(ev.RequesterChanged, _differs("requester_id"), _fields("requester_id")),
+    cmd.ChangeRequester: _change_requester,
     cmd.Pend: _move(ev.Pended, "reason"),
     cmd.Hold: _move(ev.Held, "reason"),
     cmd.Resume: _move(ev.Resumed, None),

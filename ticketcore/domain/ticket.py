@@ -26,7 +26,8 @@ class Ticket(NamedTuple):
         last_at: the newest event's ``occurred_at``.
         comments: versions of the events that hold a message, the opening among them, in order.
         redacted: versions of the events whose personal content is gone.
-        before_merge: the status that unmerging brings back.
+        persons: ``(version, person)`` of each message: its author where known, else the requester of that time.
+        before_merge: the status that unmerging brings back, with ``reason_before_merge``.
         links: ``(other ticket, kind, inverse)``.
         sla: ``(target, "active" | "fulfilled" | "breached")``.
         sla_terms: ``(target, due time, policy)`` as last applied.
@@ -52,10 +53,12 @@ class Ticket(NamedTuple):
     source_state: str | None = None
     participants: frozenset[UUID] = frozenset()
     comments: tuple[int, ...] = ()
+    persons: tuple[tuple[int, UUID], ...] = ()
     corrections: tuple[tuple[int, int], ...] = ()
     redacted: frozenset[int] = frozenset()
     merged_into: UUID | None = None
     before_merge: Status | None = None
+    reason_before_merge: str | None = None
     absorbed: frozenset[UUID] = frozenset()
     links: frozenset[tuple[UUID, LinkKind, bool]] = frozenset()
     split_off: tuple[UUID, ...] = ()
@@ -122,6 +125,7 @@ def _opened(event: ev.Opened) -> Ticket:
         priority=event.priority,
         source_state=meta.source.state if meta.source else None,
         comments=(event.originator_version,),
+        persons=((event.originator_version, event.requester_id),) if event.requester_id else (),
     )
 
 
@@ -131,9 +135,11 @@ def _assigned(t: Ticket, e: ev.Assigned) -> Mapping[str, object]:
 
 
 def _commented(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
+    person = e.author_id or t.requester_id
     answered = t.status is Status.NEW and e.direction is Direction.OUTBOUND and e.meta.actor.is_staff
     return {
         "comments": (*t.comments, e.originator_version),
+        "persons": (*t.persons, (e.originator_version, person)) if person else t.persons,
         "status": Status.OPEN if answered else t.status,
     }
 
@@ -158,10 +164,12 @@ _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
     "ticket.participant_removed": lambda t, e: {"participants": t.participants - {e.customer_id}},
     "ticket.requester_changed": lambda _, e: {"requester_id": e.requester_id},
     "ticket.reopened": lambda t, _: {"reopens": t.reopens + 1},
-    "ticket.merged": lambda t, e: {"merged_into": e.target_id, "before_merge": t.status},
+    "ticket.merged": lambda t, e: {"merged_into": e.target_id, "before_merge": t.status, "reason_before_merge": t.reason},
     "ticket.unmerged": lambda t, _: {
         "merged_into": None,
         "before_merge": None,
+        "reason_before_merge": None,
+        "reason": t.reason_before_merge,
         "status": t.before_merge or Status.OPEN,
     },
     "ticket.absorbed": lambda t, e: {"absorbed": t.absorbed | {e.source_id}},

@@ -48,12 +48,16 @@ class Attachment(Frozen):
         media_type: as given, for example ``application/pdf``.
         sha256: of the plain content, hex.
         blob: index into the event's ``blobs``.
+        offset: of a file that shares its blob with others: where it begins there, in bytes; ``None`` for the others.
+        size: of a file that shares its blob with others: how many bytes it has there; ``None`` for the others.
     """
 
     name: Text
     media_type: Label
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     blob: Annotated[int, Field(ge=0)]
+    offset: Annotated[int | None, Field(ge=0)] = None
+    size: Annotated[int | None, Field(ge=0)] = None
 
 
 class TicketEvent(Event):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
+
+from ticketcore.domain.invalid import Frozen, Value
 
 __all__ = [
     "Actor", "Assurance", "Channel", "Direction", "Frozen", "IdentityKind", "Label", "Level", "LinkKind", "Personal",
@@ -33,12 +35,16 @@ def _storable(text: str) -> str:
 
 
 def _to_utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        context = {"expected": "a time from year 1 to 9999 in UTC", "remedy": "correct the year"}
+        raise PydanticCustomError("wrong", "expected {expected} ({remedy})", context) from None
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, Strict(), AfterValidator(_storable)]
 """Any Unicode text without NUL (PostgreSQL can't hold one) and without lone surrogates (UTF-8 can't)."""
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(_storable)]
 """A name used as a key: team, agent, category, tag; 1 to 200 characters."""
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An aware time in any zone, kept in UTC with microseconds."""
@@ -54,12 +60,6 @@ Personal = _PersonalMark()
 def is_personal(metadata: list[Any]) -> bool:
     """Return whether a pydantic field's metadata marks it as personal."""
     return any(isinstance(mark, _PersonalMark) for mark in metadata)
-
-
-class Frozen(BaseModel):
-    """Base of all immutable values; unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Channel(StrEnum):
@@ -164,7 +164,7 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
-class Actor(Frozen):
+class Actor(Value):
     """Who acts: a role, an id that is no personal name, and how sure it is.
 
     Attributes:
@@ -174,6 +174,7 @@ class Actor(Frozen):
         version: of a policy, which version decided.
     """
 
+    WHAT: ClassVar[str] = "an actor"
     role: Role
     id: Label
     assurance: Assurance | None = None

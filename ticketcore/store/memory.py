@@ -107,6 +107,10 @@ class MemoryLog(POPOApplicationRecorder):
     def owner(self, kind: str, value: bytes) -> Claim | None:
         return self._claims.get((kind, value))
 
+    def claims_of(self, owner: UUID) -> list[Claim]:
+        with self._database_lock:
+            return sorted(claim for claim in self._claims.values() if claim.owner == owner)
+
     def owners(self, kind: str) -> dict[bytes, UUID]:
         with self._database_lock:
             return {value: claim.owner for (found, value), claim in self._claims.items() if found == kind}

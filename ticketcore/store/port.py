@@ -222,6 +222,9 @@ class EventLog(Protocol):
     def owner(self, kind: str, value: bytes) -> Claim | None:
         """Return the claim on a value, if any."""
 
+    def claims_of(self, owner: UUID) -> list[Claim]:
+        """Return what an aggregate holds, by kind and value."""
+
     def owners(self, kind: str) -> dict[bytes, UUID]:
         """Return all claims of a kind: value -> owner."""
 

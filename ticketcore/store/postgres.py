@@ -161,6 +161,10 @@ class PostgresLog(PostgresApplicationRecorder):
         rows = self._fetch(query, "look up a claim", kind, value)
         return Claim._make(rows[0]) if rows else None
 
+    def claims_of(self, owner: UUID) -> list[Claim]:
+        query = "SELECT kind, value, owner, ref FROM log.claims WHERE owner = %b ORDER BY kind, value"
+        return [Claim(*row) for row in self._fetch(query, "read claims", owner)]
+
     def owners(self, kind: str) -> dict[bytes, UUID]:
         return dict(self._fetch("SELECT value, owner FROM log.claims WHERE kind = %b", "read claims", kind))
 

@@ -19,6 +19,7 @@ __all__ = ["DIALECT", "event_schema", "urn"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _COLUMNS = ("originator_id", "originator_version")
+_SEALED = ("sealed", "overflow")
 
 
 def urn(topic: str, version: int) -> str:
@@ -42,7 +43,7 @@ def event_schema(event: type[Event]) -> dict[str, Any]:
     stored: dict[str, Any] = {}
     personal: dict[str, Any] = {}
     for name, shape in own["properties"].items():
-        if name in _COLUMNS or (name == "sealed" and not event.PERSONAL):
+        if name in _COLUMNS or (name in _SEALED and not event.PERSONAL):
             continue
         target = personal if name in event.PERSONAL else stored
         target[name] = {**_without_null_default(shape), "description": meaning(event, name)}

@@ -58,6 +58,7 @@ _MEANINGS = {
     "status": "The status that the row moved it to, where it did.",
     "subcategory": "The subcategory, a name of the host's own.",
     "subject": "The subject line.",
+    "tickets": "Aggregate ids of the tickets whose own keys were destroyed along.",
     "tags": "All tags; the whole new value.",
     "target": "What is promised.",
     "target_id": "Aggregate id of the one that this one ends or ended in.",

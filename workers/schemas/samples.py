@@ -66,6 +66,7 @@ _VALUES: dict[str, Any] = {
     "subcategory": "damaged parcel",
     "tags": ("fragile", "priority customer"),
     "target": "first_reply",
+    "tickets": (_OTHER,),
     "target_id": _OTHER,
     "team_id": "logistics",
     "urgency": "medium",
@@ -109,6 +110,7 @@ def sample(event: type[Event]) -> Event:
             "originator_version": 4,
             "meta": _meta(),
             "sealed": _sealed(topic) if event.PERSONAL else None,
+            "overflow": hashlib.sha256(f"{topic} in full, sealed".encode()).hexdigest() if event.PERSONAL else None,
             **fields,
         }
     )

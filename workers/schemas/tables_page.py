@@ -1,4 +1,9 @@
-"""The reference of the read models' tables and views: ``schemas/read_models.md``, from the comments in their SQL."""
+"""The reference of the read models' tables, views and functions: ``schemas/read_models.md``, from their SQL's comments.
+
+A function's comment is a sentence or more, then lines ``name: meaning`` of arguments and result columns. A result column
+without such a line is described as that of the view that the sentence names (``Columns as by_day.``), or as any other
+column of this name in the schema.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,7 @@ _INTRO = """\
 
 # Read models
 
-Plain tables and views for analysts, each read model in a PostgreSQL schema of its own. They hold what the log holds,
+Plain tables, views and functions for analysts, each read model in a PostgreSQL schema of its own. They hold what the log holds,
 folded; `ticketcore verify` proves it. Rows are written by projectors only. Columns without a unit (`-`) are counts, names
 or ids. Ids are aggregate ids, and hold the ticket's or customer's number.
 """
@@ -36,6 +41,12 @@ _CATALOGUE: LiteralString = """
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
     ORDER BY c.relkind NOT IN ('r', 'p'), c.oid, a.attnum
+"""
+_FUNCTIONS: LiteralString = """
+    SELECT p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), obj_description(p.oid, 'pg_proc'),
+           ARRAY(SELECT n FROM unnest(p.proargnames, p.proargmodes) AS a (n, m) WHERE m = 't'),
+           ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proallargtypes, p.proargmodes) AS a (t, m) WHERE m = 't')
+    FROM pg_proc p WHERE p.pronamespace = %s::regnamespace ORDER BY p.oid
 """
 _UNITS = {"timestamp with time zone": "instant", "date": "day"}
 _MEASURES = ("double precision", "real", "numeric", "interval")
@@ -52,24 +63,35 @@ class _Column(NamedTuple):
     meaning: str | None
 
 
+class _Function(NamedTuple):
+    name: str
+    arguments: str
+    result: str
+    about: str | None
+    columns: list[str]
+    types: list[str]
+
+
 def tables_page(dsn: str | None = None) -> str:
     """Return the page in Markdown.
 
     Args:
         dsn: of a data base in which schemas may be made and rolled back; ``None`` for a fresh embedded server.
     Raises:
-        SchemaError: a table, view or column has no comment, or the SQL fails.
+        SchemaError: a table, view, function or column has no comment, or the SQL fails.
         EmbeddedUnavailable: no data base was given, and the embedded server is not there.
     """
     parts = [_INTRO]
     with _server(dsn) as address, psycopg.connect(address) as connection:
         for name, sources in _sources().items():
             try:
-                columns = _columns(connection, name, sources)
+                columns, functions = _objects(connection, name, sources)
             except psycopg.Error as error:
                 raise SchemaError(f"the SQL of {name} fails on PostgreSQL: {error} (see projections/sql)") from error
             parts.append(f"## {name}\n")
             parts += _tables(name, columns)
+            for function in functions:
+                parts += _function(name, function, columns)
         connection.rollback()
     return "\n".join(parts).rstrip() + "\n"
 
@@ -97,13 +119,18 @@ def _script(source: str) -> str:
     return (files("projections") / "sql" / source).read_text("utf-8")
 
 
-def _columns(connection: psycopg.Connection, schema: str, sources: tuple[str, ...]) -> list[_Column]:
+def _objects(
+    connection: psycopg.Connection, schema: str, sources: tuple[str, ...]
+) -> tuple[list[_Column], list[_Function]]:
     # Under a name of its own, so that a data base that holds the read models can be used; rolled back afterwards.
     own = f"reference_of_{schema}"
     connection.execute(sql.SQL("CREATE SCHEMA {0}; SET LOCAL search_path TO {0}").format(sql.Identifier(own)))
     for source in sources:
         connection.execute(_script(source).encode())
-    return [_Column(*row) for row in connection.execute(_CATALOGUE, [own])]
+    return (
+        [_Column(*row) for row in connection.execute(_CATALOGUE, [own])],
+        [_Function(*row) for row in connection.execute(_FUNCTIONS, [own])],
+    )
 
 
 def _tables(schema: str, columns: list[_Column]) -> Iterator[str]:
@@ -119,6 +146,30 @@ def _tables(schema: str, columns: list[_Column]) -> Iterator[str]:
             null = "see its sources" if kind != "table" else "never" if column.not_null else "possible"
             yield f"| `{column.name}` | {column.type} | {_unit(column, text)} | {null} | {text} |"
         yield ""
+
+
+def _function(schema: str, function: _Function, known: list[_Column]) -> Iterator[str]:
+    name = f"{schema}.{function.name}"
+    about, *lines = (function.about or "").split("\n")
+    meant = dict(line.split(": ", 1) for line in lines if ": " in line)
+    yield f"### {name}()\n"
+    yield f"A function. {_comment(about, 'function', name)}\n"
+    yield f"`{name}({function.arguments})`\n"
+    arguments = [f"* `{each}`: {text}" for each, text in meant.items() if each not in function.columns]
+    yield from [*arguments, ""] if arguments else []
+    if not function.columns:
+        yield f"Returns {function.result}.\n"
+        return
+    yield "| result column | type | unit | meaning |"
+    yield "|---|---|---|---|"
+    view = re.search(r"Columns as (\w+)", about)
+    alike = sorted(known, key=lambda column: view is None or column.table != view[1])
+    for each, type_ in zip(function.columns, function.types, strict=True):
+        meaning = meant.get(each) or next((column.meaning for column in alike if column.name == each), None)
+        text = _comment(meaning, "column", f"{name}.{each}")
+        column = _Column(function.name, "f", None, each, type_, not_null=False, meaning=text)
+        yield f"| `{each}` | {type_} | {_unit(column, text)} | {text} |"
+    yield ""
 
 
 def _unit(column: _Column, text: str) -> str:
