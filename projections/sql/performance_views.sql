@@ -60,7 +60,17 @@ COMMENT ON COLUMN ticket_figures.seconds_logged IS 'Seconds of work logged.';
 COMMENT ON COLUMN ticket_figures.irregular_events IS 'Imported events that the transition table would have refused.';
 COMMENT ON COLUMN ticket_figures.merged_into IS 'The ticket it was merged into.';
 
--- dimension: day, week, month, team, category, subcategory, channel, priority, status or all. Tickets count by opening.
+-- A condition on the argument alone is checked once, also where there is no ticket.
+CREATE FUNCTION known_dimension(dimension text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF dimension IN ('day', 'week', 'month', 'team', 'category', 'subcategory', 'channel', 'priority', 'status', 'all') THEN
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION 'no figures by %: expected one of day, week, month, team, category, subcategory, channel, priority, status, all',
+        coalesce(quote_literal(dimension), 'null') USING ERRCODE = 'invalid_parameter_value';
+END $$;
+COMMENT ON FUNCTION known_dimension IS 'True where figures() knows the dimension; else an error that names those it knows.';
+
 CREATE FUNCTION figures(
     dimension text, zone text DEFAULT 'UTC', since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity'
 ) RETURNS TABLE (
@@ -89,7 +99,7 @@ SELECT
         WHEN 'channel' THEN f.channel
         WHEN 'priority' THEN f.priority
         WHEN 'status' THEN f.status
-        ELSE 'all'
+        WHEN 'all' THEN 'all'
     END,
     count(*), count(f.first_solved_at), count(f.closed_at), count(*) FILTER (WHERE f.reopens > 0), sum(f.reopens),
     sum(f.team_changes), sum(f.team_reassignments), sum(f.agent_changes), sum(f.agent_reassignments),
@@ -110,12 +120,16 @@ SELECT
     avg(f.requester_wait_seconds), percentile_cont(0.5) WITHIN GROUP (ORDER BY f.requester_wait_seconds),
     avg(f.agent_wait_seconds), percentile_cont(0.5) WITHIN GROUP (ORDER BY f.agent_wait_seconds)
 FROM ticket_figures f
-WHERE f.opened_at >= since AND f.opened_at < until
+WHERE known_dimension(dimension) AND f.opened_at >= since AND f.opened_at < until
 GROUP BY 1
 ORDER BY 1;
 END;
 
-COMMENT ON FUNCTION figures IS 'Counts, means and percentiles (seconds) of tickets opened in [since, until), by day, week, month (in the zone), team, category, subcategory, channel, priority, status or all. solved, closed, reopened, one_touch and sla_breached count tickets.';
+COMMENT ON FUNCTION figures IS 'Counts, means and percentiles (seconds) of tickets opened in [since, until). solved, closed, reopened, one_touch and sla_breached count tickets.
+dimension: day, week, month (of the opening, in the zone), team, category, subcategory, channel, priority, status or all; anything else is an error.
+zone: IANA zone of days, weeks and months.
+since: tickets opened at or after it.
+until: tickets opened before it.';
 
 CREATE VIEW by_day AS SELECT * FROM figures('day');
 CREATE VIEW by_team AS SELECT * FROM figures('team');
@@ -188,7 +202,16 @@ FROM intervals i JOIN tickets t USING (ticket_id)
 WHERE i.started_at <= instant AND (i.ended_at > instant OR i.ended_at IS NULL)
     AND i.status IN ('new', 'open', 'pending', 'on_hold');
 END;
-COMMENT ON FUNCTION backlog_at IS 'The tickets that were new, open, pending or on hold at the instant, with status, team and agent of that instant, age since the opening and seconds in that interval. Category and priority are those of now.';
+COMMENT ON FUNCTION backlog_at IS 'The tickets that were new, open, pending or on hold at the instant, with status, team and agent of that instant, age since the opening and seconds in that interval.
+instant: any; nothing later shows but category and priority, which are those of now.
+status: The status at the instant: new, open, pending or on_hold.
+source_state: The imported state''s name at the instant.
+team_id: The team responsible at the instant; null for none.
+agent_id: The agent responsible at the instant; null for none.
+category: Category now.
+priority: Priority now.
+age_seconds: Seconds from the opening to the instant.
+state_seconds: Seconds since status, source state, team or agent last changed before the instant.';
 
 CREATE FUNCTION backlog_by_day(first_day date, last_day date, zone text DEFAULT 'UTC') RETURNS TABLE (
     day date, team_id text, tickets bigint, mean_age_seconds double precision, p50_age_seconds double precision,
@@ -209,7 +232,16 @@ WHERE i.status IN ('new', 'open', 'pending', 'on_hold')
 GROUP BY 1, 2
 ORDER BY 1, 2;
 END;
-COMMENT ON FUNCTION backlog_by_day IS 'Tickets that were new, open, pending or on hold at the end of each day of the zone, by the team of that instant, with their age in seconds.';
+COMMENT ON FUNCTION backlog_by_day IS 'Tickets that were new, open, pending or on hold at the end of each day of the zone, by the team of that instant, with their age in seconds.
+first_day: the first day, included.
+last_day: the last day, included.
+zone: IANA zone of the days.
+day: The day; the row is of its end.
+team_id: The team responsible at that instant; null for none.
+tickets: Tickets that waited.
+mean_age_seconds: Mean seconds from their opening to that instant.
+p50_age_seconds: Median of these seconds.
+p90_age_seconds: 90th percentile of these seconds.';
 
 CREATE FUNCTION flow_by_day(zone text DEFAULT 'UTC') RETURNS TABLE (
     day date, opened bigint, solved bigint, closed bigint, reopened bigint
@@ -227,7 +259,13 @@ WHERE c.before IS DISTINCT FROM c.status
 GROUP BY 1
 ORDER BY 1;
 END;
-COMMENT ON FUNCTION flow_by_day IS 'How many openings, and entries into solved, closed and from these back, happened on each day of the zone.';
+COMMENT ON FUNCTION flow_by_day IS 'How many openings, and entries into solved, closed and from these back, happened on each day of the zone.
+zone: IANA zone of the days.
+day: The day; days on which nothing happened have no row.
+opened: Openings.
+solved: Entries into solved.
+closed: Entries into closed.
+reopened: Moves from solved or closed back to work.';
 
 CREATE VIEW paths AS
 SELECT ticket_id,

@@ -69,9 +69,10 @@ SELECT
     greatest(extract(epoch FROM now() - waiting_since), 0)::double precision AS waiting_seconds,
     greatest(extract(epoch FROM now() - opened_at), 0)::double precision AS age_seconds
 FROM tickets
-WHERE status IN ('new', 'open', 'pending', 'on_hold');
+WHERE status IN ('new', 'open', 'pending', 'on_hold')
+ORDER BY to_take DESC, due_at NULLS LAST, priority_rank, waiting_since, number;
 
-COMMENT ON VIEW waiting IS 'Tickets that are neither solved, closed nor merged. Next to take first: ORDER BY to_take DESC, due_at NULLS LAST, priority_rank, waiting_since, number.';
+COMMENT ON VIEW waiting IS 'Tickets that are neither solved, closed nor merged, next to take first: by to_take, due_at, priority_rank, waiting_since, number. A join or an ORDER BY of your own gives another order.';
 COMMENT ON COLUMN waiting.ticket_id IS 'The ticket''s id.';
 COMMENT ON COLUMN waiting.number IS 'The ticket''s number.';
 COMMENT ON COLUMN waiting.version IS 'How many events of the ticket the row holds.';

@@ -262,7 +262,9 @@ def test_a_reader_that_keeps_its_transaction_delays_the_swap_and_not_the_live_pr
         runner.catch_up()
         reader.execute("SELECT count(*) FROM performance.tickets")
         done: list[int] = []
-        rebuilding = threading.Thread(target=lambda: done.append(rebuild(database, log, log.decode, MODELS[2]).position))
+        rebuilding = threading.Thread(
+            target=lambda: done.append(rebuild(database, log, log.decode, MODELS[2]).position)
+        )
         rebuilding.start()
         for number in range(10_001, 10_006):
             log.events.extend(opened(number).events)

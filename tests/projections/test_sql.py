@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import psycopg
 import pytest
 
+from projections.queries import PostgresReadModels
 from projections.runner import Runner
 from projections.schema import MODELS, connect, install
 from tests.projections.given import Life, ListLog, after, customer_id, cv, ev, opened
-from ticketcore.domain.types import Channel, Direction
+from ticketcore.domain.types import Channel, Direction, Priority
 
 pytestmark = pytest.mark.servers
 
@@ -84,6 +86,17 @@ def test_figures_by_team_category_and_day(worked: str) -> None:
     assert rows(worked, "SELECT first_reply_p90 FROM performance.figures('all')") == [(10440.0,)]
 
 
+@pytest.mark.parametrize("dimension", ["agent", "tema", "", None])
+@pytest.mark.parametrize("lives", [[], [opened(1)]])
+def test_figures_by_an_unknown_dimension_are_refused(database: str, dimension: str | None, lives: list[Life]) -> None:
+    install(database)
+    log = ListLog([event for life in lives for event in life.events])
+    with Runner(database, log, log.decode) as runner:
+        runner.catch_up()
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="expected one of day, week, month, team"):
+        rows(database, "SELECT * FROM performance.figures(%s)", [dimension])
+
+
 def test_the_backlog_of_any_instant_by_team(worked: str) -> None:
     statement = "SELECT right(number, 3), team_id, status, age_seconds FROM performance.backlog_at(%s) ORDER BY number"
     found = rows(worked, statement, [after(hours=5)])
@@ -120,15 +133,25 @@ def test_the_customer_history_view_agrees_with_the_function(database: str) -> No
     people[0].then(cv.CustomerMerged, after(hours=1), target_id=customer_id(2))
     people[1].then(cv.CustomerMerged, after(hours=2), target_id=customer_id(3))
     life = opened(1).then(ev.Redacted, after(hours=3), version=1, reason="asked")
-    log = ListLog([event for one in (*people, life, opened(2, requester_id=customer_id(2))) for event in one.events])
+    others = opened(3, requester_id=customer_id(9)).then(
+        ev.Commented, after(hours=4), direction=Direction.INBOUND, channel=Channel.MAIL, author_id=customer_id(1)
+    )
+    others.then(ev.CommentCorrected, after(hours=5), comment=2)
+    nobodys = opened(4, requester_id=None)
+    lives = (*people, life, opened(2, requester_id=customer_id(2)), others, nobodys)
+    log = ListLog([event for one in lives for event in one.events])
     with Runner(database, log, log.decode) as runner:
         runner.catch_up()
-    columns = "ticket_id, version, kind, redacted"
-    by_view = rows(database, f"SELECT {columns} FROM history.customer_history WHERE person_id = %s ORDER BY 1",
+    columns = "ticket_id, version, kind, redacted, requester_id, author_id, channel"
+    by_view = rows(database, f"SELECT {columns} FROM history.customer_history WHERE person_id = %s ORDER BY 1, 2",
                    [customer_id(3)])  # fmt: skip
-    by_function = rows(database, f"SELECT {columns} FROM history.history_of(%s) ORDER BY 1", [customer_id(1)])
+    by_function = rows(database, f"SELECT {columns} FROM history.history_of(%s) ORDER BY 1, 2", [customer_id(1)])
     assert by_view == by_function
-    assert [row[2:] for row in by_view] == [("opened", True), ("opened", False)]
+    assert [row[1:4] for row in by_view] == [
+        (1, "opened", True), (1, "opened", False), (2, "commented", False), (3, "comment_corrected", False),
+    ]  # fmt: skip
+    counts = "SELECT person_id, count(*) FROM history.customer_history WHERE person_id IS DISTINCT FROM %s GROUP BY 1"
+    assert dict(rows(database, counts, [customer_id(3)])) == {customer_id(9): 3, None: 1}
     assert rows(database, "SELECT count(*) FROM history.identities WHERE person_id = %s", [customer_id(3)]) == [(3,)]
 
 
@@ -138,3 +161,22 @@ def test_queues_per_team_and_agent(worked: str) -> None:
     [(seconds,)] = rows(worked, "SELECT longest_seconds FROM queues.by_team")
     assert seconds > 0
     assert rows(worked, "SELECT agent_id, tickets FROM queues.by_agent") == [(None, 1)]
+
+
+def test_the_view_of_what_waits_has_the_order_of_the_queue(database: str) -> None:
+    install(database)
+    lives = [opened(n, after(minutes=n * 37 % 60), team_id=f"t{n % 2}", priority=(None, *Priority)[n % 5])
+             for n in range(1, 40)]  # fmt: skip
+    lives[5].then(ev.Pended, after(hours=2))
+    lives[6].then(ev.SlaApplied, after(hours=2), target="resolution", due_at=after(hours=9), policy="p1")
+    log = ListLog([event for life in lives for event in life.events])
+    with Runner(database, log, log.decode) as runner:
+        runner.catch_up()
+    models = PostgresReadModels(database, log, log.decode)
+    try:
+        whole, team = models.queue(), models.queue(team_id="t1", limit=5)
+    finally:
+        models.close()
+    assert rows(database, "SELECT number FROM queues.waiting") == [(entry.number,) for entry in whole]
+    first = rows(database, "SELECT number FROM queues.waiting WHERE team_id = 't1' LIMIT 5")
+    assert first == [(entry.number,) for entry in team]

@@ -41,6 +41,31 @@ def test_every_table_view_and_column_is_described(database: str, monkeypatch: py
     assert "| `wait_mean` | double precision | seconds | see its sources | Mean wait in seconds. |" in page
 
 
+FUNCTION = """
+CREATE TABLE facts (id uuid PRIMARY KEY, opened_at timestamptz);
+COMMENT ON TABLE facts IS 'One row per ticket.';
+COMMENT ON COLUMN facts.id IS 'The ticket.';
+COMMENT ON COLUMN facts.opened_at IS 'When it was opened.';
+CREATE FUNCTION since(first date, zone text DEFAULT 'UTC') RETURNS TABLE (id uuid, wait double precision)
+LANGUAGE sql BEGIN ATOMIC SELECT NULL::uuid, 1.0::double precision; END;
+"""
+
+
+def test_every_function_is_described_with_arguments_and_result(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(
+        monkeypatch,
+        FUNCTION
+        + "COMMENT ON FUNCTION since IS 'Tickets since a day.\nfirst: the first one\nwait: Its wait in seconds.'",
+    )
+
+    page = tables_page.tables_page(database)
+
+    assert "### sample.since()\n\nA function. Tickets since a day.\n" in page
+    assert "`sample.since(first date, zone text DEFAULT 'UTC'::text)`\n\n* `first`: the first one\n" in page
+    assert "| `id` | uuid | - | The ticket. |" in page
+    assert "| `wait` | double precision | seconds | Its wait in seconds. |" in page
+
+
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
@@ -50,6 +75,8 @@ def test_every_table_view_and_column_is_described(database: str, monkeypatch: py
             "CREATE TABLE bare (wait float8); COMMENT ON TABLE bare IS 'Bare.'; COMMENT ON COLUMN bare.wait IS 'Wait.'",
             "column bare.wait is a measure without a unit",
         ),
+        (FUNCTION, "function sample.since has no comment"),
+        (FUNCTION + "COMMENT ON FUNCTION since IS 'Tickets.'", "column sample.since.wait has no comment"),
         ("CREATE TABLE bare (id nonsense)", "the SQL of sample fails on PostgreSQL"),
     ],
 )

@@ -1,8 +1,7 @@
 """The reference of the read models' tables, views and functions: ``schemas/read_models.md``, from their SQL's comments.
 
 A function's comment is a sentence or more, then lines ``name: meaning`` of arguments and result columns. A result column
-without such a line is described as that of the view that the sentence names (``Columns as by_day.``), or as any other
-column of this name in the schema.
+without such a line means what the column of its name means in the table or view that has most columns in common with it.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -162,8 +162,8 @@ def _function(schema: str, function: _Function, known: list[_Column]) -> Iterato
         return
     yield "| result column | type | unit | meaning |"
     yield "|---|---|---|---|"
-    view = re.search(r"Columns as (\w+)", about)
-    alike = sorted(known, key=lambda column: view is None or column.table != view[1])
+    shared = Counter(column.table for column in known if column.name in function.columns)
+    alike = sorted(known, key=lambda column: -shared[column.table])
     for each, type_ in zip(function.columns, function.types, strict=True):
         meaning = meant.get(each) or next((column.meaning for column in alike if column.name == each), None)
         text = _comment(meaning, "column", f"{name}.{each}")
