@@ -25,7 +25,11 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 def events(topic: str, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
     """Events of one type, personal fields in the clear and ``sealed`` empty; *fixed*: a field's own strategy."""
-    return _models(EVENT_CLASSES[topic], {"sealed": st.none(), "originator_id": aggregate_ids(_kind(topic)), **fixed})
+    cls = EVENT_CLASSES[topic]
+    known: dict[str, st.SearchStrategy[Any]] = {"sealed": st.none(), "originator_id": aggregate_ids(_kind(topic))}
+    if not cls.PERSONAL:
+        known["overflow"] = st.none()
+    return _models(cls, {**known, **fixed})
 
 
 def any_event(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ticketcore.blobs import fitting
 from ticketcore.domain.context import EXCERPT_BYTES, excerpt
 from ticketcore.domain.ticket_events import BlobRef
 from ticketcore.importing.drafts import built
@@ -36,7 +37,7 @@ def ready(chunk: Chunk, sealer: Sealer, codec: Codec, log: EventLog) -> tuple[li
     for place, (event, person) in enumerate(chunk.events):
         if person is not None and any(getattr(event, name) is not None for name in event.PERSONAL):
             places.append(place)
-            items.append(_with_blob(event, person, sealer, log))
+            items.append(fitting(*_with_blob(event, person, sealer, log), sealer, log))
     keys: list[EventKey] = []
     for place, (sealed, key) in zip(places, sealer.seal_many(items), strict=True):
         events[place] = sealed

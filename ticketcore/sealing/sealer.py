@@ -9,6 +9,7 @@ what                      covered beside it                               made a
 ========================  ==============================================  ===================
 an event's content        aggregate id, version, topic                    base64(nonce + ciphertext)
 a blob                    its index (its key is its event's alone)        nonce + ciphertext
+an event's overflow       as a blob's, with an index of its own           nonce + ciphertext
 an event's key            person, aggregate id, version                   nonce + ciphertext
 a person's key, a secret  the person's id, the secret's name              see :mod:`.keyring`
 ========================  ==============================================  ===================
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
     from ticketcore.store.codec import Codec
     from ticketcore.store.port import KeyStore, WrappedKey
 
-__all__ = ["PendingKey", "Sealer", "owner_aad"]
+__all__ = ["WHOLE", "PendingKey", "Sealer", "owner_aad"]
+
+WHOLE = 2**64 - 1
+"""The index under which the blob is sealed that holds an event's whole personal content, its overflow."""
 
 _EventRef = tuple[UUID, int, bytes]
 _SAMPLE = 4096
@@ -181,9 +185,26 @@ class Sealer:
             return dict.fromkeys(blobs)
         cipher = self._event_cipher(event, wrapped, {})
         return {
-            index: _unpack(_decrypt(cipher, stored, _blob_aad(index), event, f"blob {index} of "))
+            index: _unpack(_decrypt(cipher, stored, _blob_aad(index), event, f"{_blob_name(index)} of "))
             for index, stored in blobs.items()
         }
+
+    def personal(self, event: Event) -> bytes | None:
+        """Return the personal content of an open event as it is sealed, ``None`` where there is none."""
+        return self._codec.personal(event)
+
+    def open_overflow(self, event: Event, stored: bytes) -> Event:
+        """Return the event with its whole personal content; unchanged where it was redacted or forgotten.
+
+        Args:
+            event: as opened, with ``sealed``.
+            stored: the blob that ``overflow`` names.
+        Raises:
+            SealBroken: the blob was changed or is another's.
+            KeyMissing: as for :meth:`open_many`.
+        """
+        plain = self.open_blobs(event, {WHOLE: stored})[WHOLE]
+        return event if plain is None else self._codec.with_personal(event, plain)
 
     def evict(self, person_id: UUID) -> None:
         """Drop a person's cached key; called where the log or the store says that the person was forgotten."""
@@ -274,6 +295,10 @@ def _key_aad(person_id: UUID, originator_id: UUID, version: int) -> bytes:
 
 def _blob_aad(index: int) -> bytes:
     return b"blob\0" + index.to_bytes(8, "big")
+
+
+def _blob_name(index: int) -> str:
+    return "the overflow" if index == WHOLE else f"blob {index}"
 
 
 def _encrypt(cipher: AESGCM, plain: bytes, aad: bytes) -> bytes:
