@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ticketcore.domain.base import Event
+    from ticketcore.errors import UnknownEvent
+    from ticketcore.store.port import Record
 
-__all__ = ["Clock", "HistoryEntry", "Message", "RecordedEvent", "TicketView", "entry", "ticket_at"]
+__all__ = ["Clock", "HistoryEntry", "Message", "RecordedEvent", "TicketView", "entry", "ticket_at", "unknown_entry"]
 
 
 class Clock(StrEnum):
@@ -127,21 +129,29 @@ class TicketView(Frozen):
 
 
 class HistoryEntry(Frozen):
-    """One event as an auditor reads it. ``fields``: what it says, personal content included where it can be read."""
+    """One event as an auditor reads it.
+
+    Attributes:
+        readable: whether its content was opened, or there was none to open.
+        fields: what it says, personal content included where it can be read.
+        note: why nothing more is known: the event is of a newer library. What it says, who did it and when it occurred
+            are ``None`` or empty then; its place, its type and when it was recorded are known always.
+    """
 
     position: int
     version: int
     topic: str
     recorded_at: datetime
-    occurred_at: datetime
+    occurred_at: datetime | None
     occurred_raw: datetime | None
     claimed_at: datetime | None
-    actor: str
-    command_id: UUID
+    actor: str | None
+    command_id: UUID | None
     causation_id: UUID | None
     irregular: bool
     readable: bool
     fields: dict[str, object]
+    note: str | None = None
 
 
 def ticket_at(
@@ -325,6 +335,26 @@ def entry(recorded: RecordedEvent) -> HistoryEntry:
         irregular=meta.irregular,
         readable=is_readable(event),
         fields=fields,
+    )
+
+
+def unknown_entry(record: Record, error: UnknownEvent) -> HistoryEntry:
+    """Return what can be said of an event that this version of the library can't read."""
+    return HistoryEntry(
+        position=record.position,
+        version=record.originator_version,
+        topic=record.topic,
+        recorded_at=record.recorded_at,
+        occurred_at=None,
+        occurred_raw=None,
+        claimed_at=None,
+        actor=None,
+        command_id=None,
+        causation_id=None,
+        irregular=False,
+        readable=False,
+        fields={},
+        note=str(error),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from ticketcore.api.given import checked, checked_name
 from ticketcore.domain.commands import Command, build
 from ticketcore.domain.types import Direction, Role
 from ticketcore.errors import BadNumber, NotFound
@@ -31,9 +32,10 @@ class Api:
     _sealer: Sealer
 
     def _id(self, name: Name, kind: Kind) -> UUID:
-        if isinstance(name, UUID):
-            return name
-        return aggregate_id(parse_number(name, kind), self._log.name)
+        known = checked_name(name, kind)
+        if isinstance(known, UUID):
+            return known
+        return aggregate_id(parse_number(known, kind), self._log.name)
 
     def _ticket(self, name: Name) -> UUID:
         return self._id(name, Kind.TICKET)
@@ -43,7 +45,7 @@ class Api:
 
     def _writer(self, name: Name | None, by: Actor, direction: object) -> UUID | None:
         """Return who writes an inbound message: as named, else the customer who acts."""
-        if name is None and by.role is Role.CUSTOMER and direction == Direction.INBOUND:
+        if name is None and getattr(by, "role", None) is Role.CUSTOMER and direction == Direction.INBOUND:
             return self._customer(by.id)
         return self._customer(name)
 
@@ -70,4 +72,5 @@ class Api:
             return claim.owner
 
     def _do(self, cls: type[C], by: Actor, options: Options, **values: Any) -> Recorded:
+        options = checked(cls, by, options)
         return self._executor.execute(build(cls, **values), by, options)

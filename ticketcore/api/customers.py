@@ -36,7 +36,7 @@ class CustomerCommands(Api):
         """
         return self._do(
             cmd.RegisterCustomer, by, options, name=name, language=language, organisation_id=organisation_id,
-            external=external, identities=tuple(identities),
+            external=external, identities=identities,
         )  # fmt: skip
 
     def identify(

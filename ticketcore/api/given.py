@@ -8,14 +8,18 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, InstanceOf, ValidationError
 
 from ticketcore.domain.commands import Command
+from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.invalid import Described, Frozen, as_invalid
-from ticketcore.domain.types import Actor, Label, Role, UtcTime
+from ticketcore.domain.types import Actor, IdentityKind, Label, Role, UtcTime
 from ticketcore.errors import InvalidCommand, NotAllowed
 from ticketcore.execute import Options, Recorded
 from ticketcore.ids import Kind
 from ticketcore.replay import Clock
 
-__all__ = ["Attached", "CustomerHistory", "Queue", "ReadEvents", "ShowTicket", "TicketHistory", "asked", "checked", "checked_name"]
+__all__ = [
+    "Attached", "CustomerHistory", "Queue", "ReadEvents", "ShowTicket", "TicketHistory", "asked", "asked_identity",
+    "checked", "checked_name",
+]  # fmt: skip
 
 _LARGEST = 2**63 - 1
 _Position = Annotated[int, Field(ge=0, le=_LARGEST)]
@@ -79,6 +83,10 @@ class CustomerHistory(_Given):
     seen: InstanceOf[Recorded] | None
 
 
+class _FindCustomer(_Given):
+    WHAT: ClassVar[str] = "find a customer"
+
+
 class Attached(_Given):
     """Which attachment of a ticket."""
 
@@ -97,6 +105,16 @@ def asked(cls: type[_Given], **values: Any) -> None:
         cls.__pydantic_validator__.validate_python(values)
     except ValidationError as error:
         raise as_invalid(cls.WHAT, cls.model_fields, error) from None
+
+
+def asked_identity(by: Actor, kind: IdentityKind | str, value: str) -> Identity:
+    """Return the identity that a customer is looked for by; raises as :func:`asked`."""
+    asked(_FindCustomer, by=by)
+    try:
+        identity: Identity = Identity.__pydantic_validator__.validate_python({"kind": kind, "value": value})
+    except ValidationError as error:
+        raise as_invalid(_FindCustomer.WHAT, ("kind", "value"), error) from None
+    return identity
 
 
 def checked(cls: type[Command], by: Actor, options: Options) -> Options:

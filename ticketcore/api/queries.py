@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.api.base import Api, Name
+from ticketcore.api.given import (
+    Attached,
+    CustomerHistory,
+    Queue,
+    ReadEvents,
+    ShowTicket,
+    TicketHistory,
+    asked,
+    asked_identity,
+)
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import EVENT_CLASSES, Meta
-from ticketcore.domain.commands import normalise
+from ticketcore.domain.customer import Customer
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Actor, IdentityKind, Role
-from ticketcore.errors import InvalidCommand, NotFound
+from ticketcore.errors import NotFound, UnknownEvent
 from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.replay import (
@@ -21,6 +31,7 @@ from ticketcore.replay import (
     customers_view,
     entry,
     ticket_at,
+    unknown_entry,
     without_notes,
 )
 
@@ -83,8 +94,7 @@ class Queries(Api):
         Raises:
             NotFound: no such ticket, or it was not there yet.
         """
-        if at is not None and at.utcoffset() is None:
-            raise InvalidCommand("show a ticket", "at", at.isoformat(), "a time with its zone", "append Z or +02:00")
+        asked(ShowTicket, by=by, at=at, clock=clock)
         id_ = self._find_ticket(ticket)
         recorded = self._recorded(id_, by, Action.SHOW_TICKET)
         view = ticket_at(self._with_whole_texts(recorded), at, Clock(clock))
@@ -95,12 +105,21 @@ class Queries(Api):
         return view
 
     def ticket_history(self, ticket: Name, *, by: Actor) -> Sequence[HistoryEntry]:
-        """Return every event of the ticket in order."""
+        """Return every event of the ticket in order; those of a newer library unread, with a note."""
         id_ = self._find_ticket(ticket)
-        return [entry(recorded) for recorded in self._recorded(id_, by, Action.TICKET_HISTORY)]
+        asked(TicketHistory, by=by)
+        records = self._log.load((id_,)).streams.get(id_, ())
+        if not records or kind_of(id_) is not Kind.TICKET:
+            raise NotFound("ticket", number_of(id_) if kind_of(id_) is not None else id_)
+        check(by, Action.TICKET_HISTORY, Facts(f"ticket {number_of(id_)}"))
+        return self._entries(records)
 
     def read_events(self, *, by: Actor, after: int = 0, limit: int | None = None) -> Iterator[LogEntry]:
-        """Yield the log's events with positions above *after*, in order, at most *limit*; personal content opened."""
+        """Yield the log's events with positions above *after*, in order, at most *limit*; personal content opened.
+
+        An event of a newer library comes unread, with a note (see :class:`~ticketcore.replay.HistoryEntry`).
+        """
+        asked(ReadEvents, by=by, after=after, limit=limit)
         check(by, Action.READ_EVENTS, Facts("the log"))
         return self._events(after, limit)
 
@@ -118,6 +137,7 @@ class Queries(Api):
         Raises:
             WaitTimeout: the read models did not get as far as *seen* within ``Settings.wait_timeout``.
         """
+        asked(Queue, by=by, team_id=team_id, agent_id=agent_id, limit=limit, seen=seen)
         check(by, Action.QUEUE, Facts("the queue"))
         self._wait(seen)
         return self._read.queue(team_id=team_id, agent_id=agent_id, limit=limit)
@@ -136,9 +156,10 @@ class Queries(Api):
         That is: of the tickets whose requester they are now, all of it; of other tickets, every message that they
         wrote themselves, with its corrections (they took part, or the ticket was theirs when it was opened). Customers do not see internal notes. *seen*: a command's result that must show.
         """
+        asked(CustomerHistory, by=by, limit=limit, before=before, seen=seen)
         id_ = self._id(customer, Kind.CUSTOMER)
-        if self._executor.load((id_,))[id_] is None:
-            raise NotFound("customer", number_of(id_))
+        if not isinstance(self._executor.load((id_,))[id_], Customer):
+            raise NotFound("customer", number_of(id_) if kind_of(id_) is not None else id_)
         check(
             by, Action.CUSTOMER_HISTORY, Facts(f"customer {number_of(id_)}", own=id_ in self._executor.identities(by))
         )
@@ -162,14 +183,10 @@ class Queries(Api):
 
         Of merged records it is the one that stands for all of them.
         """
+        identity = asked_identity(by, kind, value)
         check(by, Action.FIND_CUSTOMER, Facts("customers"))
-        try:
-            known = IdentityKind(kind)
-            text = normalise(known, value)
-        except ValueError as error:
-            raise InvalidCommand("find a customer", "value", value, str(error), "correct it") from None
-        name = f"identity:{known.value}"
-        claim = self._log.owner(name, self._sealer.identity_digest(name, text))
+        name = f"identity:{identity.kind.value}"
+        claim = self._log.owner(name, self._sealer.identity_digest(name, identity.value))
         return None if claim is None else number_of(self._executor.standing_for(claim.owner))
 
     def attachment(self, ticket: Name, *, by: Actor, message: int, index: int) -> bytes:
@@ -178,6 +195,7 @@ class Queries(Api):
         Raises:
             NotFound: there is none, or its key is gone.
         """
+        asked(Attached, by=by, message=message, index=index)
         id_ = self._find_ticket(ticket)
         for recorded in self._recorded(id_, by, Action.SHOW_TICKET):
             event = recorded.event
@@ -211,9 +229,8 @@ class Queries(Api):
             records = self._log.read(after, PAGE if limit is None else min(PAGE, limit))
             if not records:
                 return
-            for recorded in self._open(records):
-                plain = entry(recorded)
-                id_ = recorded.event.originator_id
+            for record, plain in zip(records, self._entries(records), strict=True):
+                id_ = record.originator_id
                 number = number_of(id_) if kind_of(id_) is not None else str(id_)
                 yield LogEntry(number=number, **{name: getattr(plain, name) for name in HistoryEntry.model_fields})
             after = records[-1].position
@@ -235,8 +252,15 @@ class Queries(Api):
         recorded = self._with(records, self._opened(events))
         return without_notes(recorded) if by.role is Role.CUSTOMER else recorded
 
-    def _open(self, records: Sequence[Record]) -> list[RecordedEvent]:
-        return self._with(records, self._opened([self._codec.decode(record) for record in records]))
+    def _entries(self, records: Sequence[Record]) -> list[HistoryEntry]:
+        try:
+            opened = self._opened([self._codec.decode(record) for record in records])
+        except UnknownEvent as error:
+            if len(records) == 1:
+                return [unknown_entry(records[0], error)]
+            half = len(records) // 2  # few are unknown: the others are still opened many at a time
+            return self._entries(records[:half]) + self._entries(records[half:])
+        return [entry(recorded) for recorded in self._with(records, opened)]
 
     def _opened(self, events: Sequence[Event]) -> list[Event]:
         """Return the events with all their personal content, from their overflow too."""

@@ -57,8 +57,8 @@ class TicketCommands(Api):
         """
         return self._do(
             cmd.OpenTicket, by, options, channel=channel, requester_id=self._writer(requester, by, direction), subject=subject,
-            body=body, attachments=tuple(attachments), direction=direction, language=language, category=category,
-            subcategory=subcategory, tags=tuple(tags), impact=impact, urgency=urgency, priority=priority,
+            body=body, attachments=attachments, direction=direction, language=language, category=category,
+            subcategory=subcategory, tags=tags, impact=impact, urgency=urgency, priority=priority,
             team_id=team_id, agent_id=agent_id, external=external,
         )  # fmt: skip
 
@@ -73,7 +73,7 @@ class TicketCommands(Api):
         **options: Unpack[Options],
     ) -> Recorded:
         """Set category, subcategory and tags; each is the whole new value."""
-        return self._on(cmd.Classify, ticket, by, options, category=category, subcategory=subcategory, tags=tuple(tags))
+        return self._on(cmd.Classify, ticket, by, options, category=category, subcategory=subcategory, tags=tags)
 
     def prioritise(
         self,
@@ -128,7 +128,7 @@ class TicketCommands(Api):
         """
         return self._on(
             cmd.Comment, ticket, by, options, direction=direction, channel=channel, author_id=self._writer(author, by, direction),
-            author_name=author_name, body=body, attachments=tuple(attachments), language=language, message_id=message_id,
+            author_name=author_name, body=body, attachments=attachments, language=language, message_id=message_id,
         )  # fmt: skip
 
     def correct_comment(
@@ -204,8 +204,8 @@ class TicketCommands(Api):
     ) -> Recorded:
         """Make a part of *ticket* a ticket of its own; returns the new one."""
         return self._on(
-            cmd.SplitOff, ticket, by, options, comments=tuple(comments), subject=subject, body=body,
-            attachments=tuple(attachments), team_id=team_id, agent_id=agent_id,
+            cmd.SplitOff, ticket, by, options, comments=comments, subject=subject, body=body,
+            attachments=attachments, team_id=team_id, agent_id=agent_id,
         )  # fmt: skip
 
     def open_follow_up(
@@ -224,7 +224,7 @@ class TicketCommands(Api):
         """Take up the closed *ticket* in a new one; returns the new one."""
         return self._on(
             cmd.OpenFollowUp, ticket, by, options, channel=channel, requester_id=self._writer(requester, by, direction),
-            subject=subject, body=body, attachments=tuple(attachments), direction=direction,
+            subject=subject, body=body, attachments=attachments, direction=direction,
         )  # fmt: skip
 
     def link(
