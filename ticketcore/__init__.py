@@ -3,6 +3,7 @@
 Open a :class:`TicketCore`, call its methods; everything listed in ``__all__`` is public.
 """
 
+from ticketcore.api.queries import CustomerMessage, LogEntry
 from ticketcore.app import TicketCore
 from ticketcore.domain.commands import AttachmentContent
 from ticketcore.domain.customer_commands import Identity
@@ -21,6 +22,7 @@ from ticketcore.domain.types import (
 )
 from ticketcore.errors import TicketCoreError
 from ticketcore.execute import Options, Recorded
+from ticketcore.read_models import QueueEntry
 from ticketcore.replay import Clock, HistoryEntry, Message, TicketView
 from ticketcore.settings import Settings
 
@@ -30,15 +32,18 @@ __all__ = [
     "AttachmentContent",
     "Channel",
     "Clock",
+    "CustomerMessage",
     "Direction",
     "HistoryEntry",
     "Identity",
     "IdentityKind",
     "Level",
     "LinkKind",
+    "LogEntry",
     "Message",
     "Options",
     "Priority",
+    "QueueEntry",
     "Recorded",
     "Role",
     "Settings",

@@ -6,6 +6,7 @@ Every error is a :class:`TicketCoreError`; its facts are attributes; ``code`` is
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class BadNumber(TicketCoreError):
 
     def __init__(self, text: str, problem: str, remedy: str) -> None:
         self.text, self.problem, self.remedy = text, problem, remedy
-        super().__init__(f"{_short(text)} is no valid number: {problem} ({remedy})")
+        super().__init__(f"{as_name(text)} is no valid number: {problem} ({remedy})")
 
 
 class NotFound(TicketCoreError):
@@ -132,7 +133,8 @@ class ClaimTaken(TicketCoreError):
 
     def __init__(self, kind: str, owner: UUID, which: str) -> None:
         self.kind, self.owner, self.which = kind, owner, which
-        super().__init__(f"this {kind} belongs to {which} already (merge the two, or remove it there first)")
+        what = "outside number" if kind.startswith("external:") else kind
+        super().__init__(f"this {what} belongs to {which} already (merge the two, or remove it there first)")
 
 
 class NotAllowed(TicketCoreError):
@@ -231,6 +233,14 @@ class WaitTimeout(TicketCoreError):
             f"{what} did not reach position {position} within {seconds:g} s"
             " (is a projector running? see `ticketcore status`)"
         )
+
+
+def as_name(text: str) -> str:
+    """Return *text* quoted where it looks like some system's number, else only its length: it may be a person's name."""
+    return repr(text) if _NUMBER.fullmatch(text) else f"a text of {len(text):,} characters"
+
+
+_NUMBER = re.compile(r"\s*#?\s*([A-Z]{1,10}[-_ ]?\d[\d-]{0,30}|\d{1,8})\s*", re.IGNORECASE | re.ASCII)
 
 
 def _short(value: object, limit: int = 60) -> str:

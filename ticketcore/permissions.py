@@ -72,7 +72,7 @@ class Facts(NamedTuple):
         which: what the action is done to, for the message (``ticket T-2026-000042-6``, ``the queue``).
         own: the customer is the ticket's requester or participant (merged identities count), or the record is theirs.
         inbound: of opening and commenting, whether it is written as the customer's own message.
-        staff_fields: the command sets what staff decides (team, agent, priority, an outside number).
+        staff_fields: the command sets what staff decide (team, agent, category, tags, priority, an outside number).
         policy: an adopted policy allows the purpose; asked for figures per agent.
     """
 
@@ -117,6 +117,38 @@ _ROLES: dict[Action, tuple[Role, ...]] = {
 }
 
 
+_PHRASES: dict[Action, str] = {
+    _A.OPEN_TICKET: "open",
+    _A.COMMENT: "comment on",
+    _A.CORRECT_COMMENT: "correct a comment of",
+    _A.ADD_PARTICIPANT: "add a participant to",
+    _A.REMOVE_PARTICIPANT: "remove a participant from",
+    _A.CHANGE_REQUESTER: "change the requester of",
+    _A.SPLIT_OFF: "split off from",
+    _A.OPEN_FOLLOW_UP: "open a follow-up of",
+    _A.APPLY_SLA: "apply a service level to",
+    _A.FULFIL_SLA: "fulfil a service level of",
+    _A.BREACH_SLA: "breach a service level of",
+    _A.LOG_TIME: "log time on",
+    _A.REDACT: "redact a comment of",
+    _A.REGISTER_CUSTOMER: "register",
+    _A.REMOVE_IDENTITY: "remove an identity of",
+    _A.MOVE_TO_ORGANISATION: "move",
+    _A.MERGE_CUSTOMERS: "merge",
+    _A.UNMERGE_CUSTOMERS: "unmerge",
+    _A.SHOW_TICKET: "show",
+    _A.TICKET_HISTORY: "see the history of",
+    _A.READ_EVENTS: "read",
+    _A.QUEUE: "see",
+    _A.CUSTOMER_HISTORY: "see the history of",
+    _A.FIND_CUSTOMER: "look for",
+    _A.REPORT: "see",
+    _A.AGENT_REPORT: "see figures per agent in",
+    _A.MANAGE_KEYS: "manage",
+}
+"""What a message says of an action before it says what it is done to; others are said as they are named."""
+
+
 def check(actor: Actor, action: Action, facts: Facts | None = None) -> None:
     """Return where *actor* may do *action*.
 
@@ -126,9 +158,7 @@ def check(actor: Actor, action: Action, facts: Facts | None = None) -> None:
     facts = facts or Facts()
     expected = _missing(actor, action, facts)
     if expected is not None:
-        verb = "see" if action is Action.QUEUE else action.value.replace("_", " ")
-        noun = facts.which.partition(" ")[0]  # "show ticket T-...", not "show ticket ticket T-..."
-        raise NotAllowed(_describe(actor), verb.removesuffix(f" {noun}"), facts.which, expected)
+        raise NotAllowed(_describe(actor), _PHRASES.get(action, action.value), facts.which, expected)
 
 
 def is_allowed(actor: Actor, action: Action, facts: Facts | None = None) -> bool:
@@ -154,7 +184,7 @@ def _customer_misses(actor: Actor, action: Action, facts: Facts, roles: str) -> 
         if not facts.inbound:
             return "an inbound message of the customer's own"
         if facts.staff_fields:
-            return "no team, agent, priority or outside number: staff decide these"
+            return "no team, agent, category, tag, priority, impact, urgency or outside number: staff decide these"
         return None
     if actor.assurance in (None, Assurance.UNVERIFIED):
         return "an assurance of at least 'verified'"

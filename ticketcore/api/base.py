@@ -8,7 +8,7 @@ from uuid import UUID
 from ticketcore.api.given import checked, checked_name
 from ticketcore.domain.commands import Command, build
 from ticketcore.domain.types import Direction, Role
-from ticketcore.errors import BadNumber, NotFound
+from ticketcore.errors import BadNumber, NotFound, as_name
 from ticketcore.ids import Kind, aggregate_id, parse_number
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Api:
             claim = next((claim for digest in digests if (claim := self._log.owner("external", digest))), None)
             if claim is None:
                 remedy = "give its number, or its number in the imported system"
-                raise NotFound("ticket", text, remedy) from None
+                which = text if as_name(text) == repr(text) else f"named by {as_name(text)}"
+                raise NotFound("ticket", which, remedy) from None
             return claim.owner
 
     def _do(self, cls: type[C], by: Actor, options: Options, **values: Any) -> Recorded:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, InstanceOf, ValidationError
 
 from ticketcore.domain.commands import Command
 from ticketcore.domain.customer_commands import Identity
-from ticketcore.domain.invalid import Described, Frozen, as_invalid
+from ticketcore.domain.invalid import Described, Frozen, as_invalid, described
 from ticketcore.domain.types import Actor, IdentityKind, Label, Role, UtcTime
 from ticketcore.errors import InvalidCommand, NotAllowed
 from ticketcore.execute import Options, Recorded

@@ -60,8 +60,10 @@ def facts_of(command: Command, states: States, identities: Collection[UUID] = ()
         own=own and (bool(tickets) or isinstance(command, cmd.OpenTicket | CustomerCommand)),
         inbound=getattr(command, "direction", None) is Direction.INBOUND,
         staff_fields=any(
-            getattr(command, name, None) is not None
-            for name in ("team_id", "agent_id", "priority", "impact", "external")
+            getattr(command, name, None) not in (None, ())
+            for name in (
+                "team_id", "agent_id", "priority", "impact", "urgency", "category", "subcategory", "tags", "external",
+            )
         ),
     )
 

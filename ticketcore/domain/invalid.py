@@ -122,6 +122,8 @@ def _expectation(
 
 
 _MAKE = {
+    "AttachmentContent": "make each by AttachmentContent(name=..., content=...)",
+    "Identity": "make each by Identity(kind=..., value=...)",
     "Actor": "as in Actor.agent('ana'), Actor.system('shop')",
     "Recorded": "give what a command returned",
     "UUID": "make it by uuid.UUID or uuid.uuid4",
