@@ -1,7 +1,9 @@
 """The read model *history*: every correspondence of a customer, over all channels and merged identities.
 
-Whose a ticket is stands once, on the ticket's row; who is whom stands on the customers' rows. So a changed requester
-or a merge moves what a history shows without touching a message. Meanings stand in sql/history.sql.
+A customer's history is the correspondence of the tickets whose requester they are now, and every message that they
+wrote themselves, wherever (the author of an opening is its requester at the time). Whose a ticket is stands once, on
+the ticket's row; who is whom stands on the customers' rows. So a changed requester or a merge moves what a history
+shows without touching a message. Meanings stand in sql/history.sql.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class Message(NamedTuple):
     actor: str
     corrects: int | None
     sealed: str | None
+    overflow: str | None
     blobs: list[str]
 
 
@@ -116,6 +119,7 @@ def _message(
         str(event.meta.actor),
         corrects,
         event.sealed,
+        event.overflow,
         [blob.digest for blob in event.blobs],
     )
     return Write("correspondence", message)

@@ -109,11 +109,15 @@ class MemoryReadModels:
         with self._mutex:
             rows = self.tables["history"].rows
             persons = self._same_person(customer_id)
-            found = [
-                (message, owner, rows["correspondence"].get((message.ticket_id, message.corrects)) or message)
+            known = [
+                (
+                    message,
+                    rows["tickets"][(message.ticket_id,)],
+                    rows["correspondence"].get((message.ticket_id, message.corrects)) or message,
+                )
                 for message in rows["correspondence"].values()
-                if (owner := rows["tickets"][(message.ticket_id,)]).requester_id in persons
             ]
+        found = [entry for entry in known if entry[1].requester_id in persons or entry[2].author_id in persons]
         found.sort(key=lambda entry: (entry[0].occurred_at, entry[0].ticket_id, entry[0].version), reverse=True)
         entries = [_correspondence(message, owner, original) for message, owner, original in found]
         return [e for e in entries if e.direction != "internal" and (before is None or e.occurred_at < before)][:limit]
@@ -144,7 +148,8 @@ class MemoryReadModels:
 
 def _correspondence(message: Message, owner: TicketOwner, original: Message) -> Correspondence:
     return Correspondence(
-        customer_id=owner.requester_id or owner.ticket_id,
+        requester_id=owner.requester_id,
+        author_id=original.author_id,
         ticket_id=message.ticket_id,
         number=owner.number,
         version=message.version,
@@ -154,6 +159,7 @@ def _correspondence(message: Message, owner: TicketOwner, original: Message) -> 
         channel=original.channel or "",
         actor=message.actor,
         sealed=message.sealed,
+        overflow=message.overflow,
         blobs=tuple(message.blobs),
     )
 

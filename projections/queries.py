@@ -37,7 +37,8 @@ ORDER BY to_take DESC, due_at NULLS LAST, priority_rank, waiting_since, number
 LIMIT %(limit)s
 """
 _HISTORY = """
-SELECT requester_id, ticket_id, number, version, occurred_at, kind, direction, channel, actor, sealed, blobs
+SELECT requester_id, author_id, ticket_id, number, version, occurred_at, kind, direction, channel, actor, sealed, overflow,
+    blobs
 FROM history.history_of(%(customer_id)s)
 WHERE %(before)s::timestamptz IS NULL OR occurred_at < %(before)s
 ORDER BY occurred_at DESC, ticket_id DESC, version DESC

@@ -43,14 +43,19 @@ class Correspondence(NamedTuple):
     """One message or contact of a customer, in any ticket and on any channel.
 
     Attributes:
+        requester_id: whose the ticket is now; ``None`` for nobody's.
+        author_id: the customer who wrote the message, where known; of an opening the requester of that time, of a
+            correction the author of what it corrects.
         kind: ``opened``, ``commented`` or ``comment_corrected`` (a later wording of an earlier message, as an entry
             of its own): the event's type without ``ticket.``.
         direction: ``inbound`` or ``outbound``; notes among staff are no correspondence.
         sealed: the personal content as stored (base64); the query API opens it for those who may.
-        blobs: digests of the blobs it refers to.
+        overflow: digest of the sealed blob with the whole personal content, where that is too large for the event.
+        blobs: digests of the other blobs it refers to.
     """
 
-    customer_id: UUID
+    requester_id: UUID | None
+    author_id: UUID | None
     ticket_id: UUID
     number: str
     version: int
@@ -60,6 +65,7 @@ class Correspondence(NamedTuple):
     channel: str
     actor: str
     sealed: str | None
+    overflow: str | None
     blobs: Sequence[str]
 
 
@@ -90,7 +96,11 @@ class ReadModels(Protocol):
     def history(
         self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None
     ) -> Sequence[Correspondence]:
-        """Return a customer's correspondence over all channels and merged identities, newest first."""
+        """Return a customer's correspondence over all channels and merged identities, newest first.
+
+        That is all of the tickets whose requester they are now, and every message that they wrote themselves in any
+        other ticket, with its corrections.
+        """
 
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
         """Return the customer's tickets (merged identities included), oldest first."""

@@ -52,9 +52,11 @@ CREATE TABLE correspondence (
     actor text NOT NULL,
     corrects integer,
     sealed text,
+    overflow text,
     blobs text[] NOT NULL,
     PRIMARY KEY (ticket_id, version)
 );
+CREATE INDEX correspondence_author ON correspondence (author_id) WHERE author_id IS NOT NULL;
 COMMENT ON TABLE correspondence IS 'One row per message, contact or note of a ticket, and per correction of one.';
 COMMENT ON COLUMN correspondence.ticket_id IS 'The ticket.';
 COMMENT ON COLUMN correspondence.version IS 'Version of the ticket''s event: the message''s id within the ticket.';
@@ -62,10 +64,11 @@ COMMENT ON COLUMN correspondence.occurred_at IS 'When it was received or sent.';
 COMMENT ON COLUMN correspondence.kind IS 'opened, commented or comment_corrected: the event''s type.';
 COMMENT ON COLUMN correspondence.direction IS 'inbound, outbound or internal; null for corrections (as what they correct).';
 COMMENT ON COLUMN correspondence.channel IS 'mail, form, chat, phone, letter, social, api or internal; null for corrections.';
-COMMENT ON COLUMN correspondence.author_id IS 'The customer who wrote it, where known.';
+COMMENT ON COLUMN correspondence.author_id IS 'The customer who wrote it, where known; of an opening the requester of that time; null for corrections (as what they correct).';
 COMMENT ON COLUMN correspondence.actor IS 'Role and id of who recorded it.';
 COMMENT ON COLUMN correspondence.corrects IS 'Version of the message that a correction replaces; null for messages.';
 COMMENT ON COLUMN correspondence.sealed IS 'The personal content as stored (base64 of nonce and ciphertext); null where there is none.';
+COMMENT ON COLUMN correspondence.overflow IS 'Digest (SHA-256, hex) of the sealed blob with the whole personal content, where that is too large for the event.';
 COMMENT ON COLUMN correspondence.blobs IS 'Digests (SHA-256, hex) of the sealed blobs it refers to.';
 
 CREATE TABLE redactions (
@@ -102,17 +105,25 @@ COMMENT ON COLUMN identities.person_id IS 'The record that stands for the person
 
 CREATE VIEW customer_history AS
 SELECT
-    coalesce(i.person_id, t.requester_id) AS person_id, t.requester_id, c.ticket_id, t.number, c.version, c.occurred_at, c.kind,
-    coalesce(c.direction, o.direction) AS direction, coalesce(c.channel, o.channel) AS channel, c.author_id, c.actor, c.corrects,
-    r.version IS NOT NULL AS redacted, c.sealed, c.blobs
+    p.person_id, t.requester_id, c.ticket_id, t.number, c.version, c.occurred_at, c.kind,
+    coalesce(c.direction, o.direction) AS direction, coalesce(c.channel, o.channel) AS channel,
+    coalesce(c.author_id, o.author_id) AS author_id, c.actor, c.corrects,
+    r.version IS NOT NULL AS redacted, c.sealed, c.overflow, c.blobs
 FROM correspondence c
 JOIN tickets t USING (ticket_id)
-LEFT JOIN identities i ON i.customer_id = t.requester_id
 LEFT JOIN correspondence o ON o.ticket_id = c.ticket_id AND o.version = c.corrects
+LEFT JOIN identities i ON i.customer_id = t.requester_id
+LEFT JOIN identities a ON a.customer_id = coalesce(c.author_id, o.author_id)
+CROSS JOIN LATERAL (
+    SELECT coalesce(i.person_id, t.requester_id) AS person_id
+    WHERE t.requester_id IS NOT NULL OR coalesce(c.author_id, o.author_id) IS NULL
+    UNION
+    SELECT coalesce(a.person_id, c.author_id, o.author_id) WHERE coalesce(c.author_id, o.author_id) IS NOT NULL
+) AS p
 LEFT JOIN redactions r ON r.ticket_id = c.ticket_id AND r.redacted = c.version
 WHERE coalesce(c.direction, o.direction) IS DISTINCT FROM 'internal';
-COMMENT ON VIEW customer_history IS 'Every correspondence of every person, notes among staff left out. For one person history_of(customer) is faster.';
-COMMENT ON COLUMN customer_history.person_id IS 'The record that stands for the person after merges; null where the ticket has no requester.';
+COMMENT ON VIEW customer_history IS 'Every correspondence of every person, notes among staff left out: the person''s whom the ticket belongs to now, and the author''s own (a row for each of them where they are two). For one person history_of(customer) is faster.';
+COMMENT ON COLUMN customer_history.person_id IS 'The record that stands for the person after merges; null where ticket and message are nobody''s.';
 COMMENT ON COLUMN customer_history.requester_id IS 'The customer record that the ticket belongs to.';
 COMMENT ON COLUMN customer_history.ticket_id IS 'The ticket.';
 COMMENT ON COLUMN customer_history.number IS 'The ticket''s number.';
@@ -121,11 +132,12 @@ COMMENT ON COLUMN customer_history.occurred_at IS 'When it was received or sent.
 COMMENT ON COLUMN customer_history.kind IS 'opened, commented or comment_corrected: the event''s type.';
 COMMENT ON COLUMN customer_history.direction IS 'inbound or outbound; a correction''s is that of what it corrects.';
 COMMENT ON COLUMN customer_history.channel IS 'Where it came in or went out.';
-COMMENT ON COLUMN customer_history.author_id IS 'The customer who wrote it, where known.';
+COMMENT ON COLUMN customer_history.author_id IS 'The customer who wrote it, where known; of an opening the requester of that time, of a correction as of what it corrects.';
 COMMENT ON COLUMN customer_history.actor IS 'Role and id of who recorded it.';
 COMMENT ON COLUMN customer_history.corrects IS 'Version of the message that a correction replaces.';
 COMMENT ON COLUMN customer_history.redacted IS 'Whether its content was made unreadable.';
 COMMENT ON COLUMN customer_history.sealed IS 'The personal content as stored; opened by the query API for those who may.';
+COMMENT ON COLUMN customer_history.overflow IS 'Digest of the sealed blob with the whole personal content, where that is too large for the event.';
 COMMENT ON COLUMN customer_history.blobs IS 'Digests of the sealed blobs it refers to.';
 
 CREATE FUNCTION same_person(customer uuid) RETURNS SETOF uuid LANGUAGE sql STABLE
@@ -146,18 +158,31 @@ COMMENT ON FUNCTION same_person IS 'The customer and every record merged with it
 
 CREATE FUNCTION history_of(customer uuid) RETURNS TABLE (
     requester_id uuid, ticket_id uuid, number text, version integer, occurred_at timestamptz, kind text, direction text,
-    channel text, author_id uuid, actor text, corrects integer, redacted boolean, sealed text, blobs text[]
+    channel text, author_id uuid, actor text, corrects integer, redacted boolean, sealed text, overflow text,
+    blobs text[]
 ) LANGUAGE sql STABLE
 BEGIN ATOMIC
+WITH persons AS (
+    SELECT id FROM same_person(customer) AS id
+), wanted AS (
+    SELECT c.ticket_id, c.version
+    FROM tickets t JOIN correspondence c USING (ticket_id)
+    WHERE t.requester_id IN (SELECT id FROM persons)
+    UNION
+    SELECT c.ticket_id, k.version
+    FROM correspondence c JOIN correspondence k ON k.ticket_id = c.ticket_id AND (k.version = c.version OR k.corrects = c.version)
+    WHERE c.author_id IN (SELECT id FROM persons)
+)
 SELECT
     t.requester_id, c.ticket_id, t.number, c.version, c.occurred_at, c.kind, coalesce(c.direction, o.direction),
-    coalesce(c.channel, o.channel), c.author_id, c.actor, c.corrects, r.version IS NOT NULL, c.sealed, c.blobs
-FROM tickets t
-JOIN correspondence c USING (ticket_id)
+    coalesce(c.channel, o.channel), coalesce(c.author_id, o.author_id), c.actor, c.corrects, r.version IS NOT NULL,
+    c.sealed, c.overflow, c.blobs
+FROM wanted
+JOIN correspondence c USING (ticket_id, version)
+JOIN tickets t USING (ticket_id)
 LEFT JOIN correspondence o ON o.ticket_id = c.ticket_id AND o.version = c.corrects
 LEFT JOIN redactions r ON r.ticket_id = c.ticket_id AND r.redacted = c.version
-WHERE t.requester_id IN (SELECT same_person(customer))
-    AND coalesce(c.direction, o.direction) IS DISTINCT FROM 'internal'
+WHERE coalesce(c.direction, o.direction) IS DISTINCT FROM 'internal'
 ORDER BY c.occurred_at, c.ticket_id, c.version;
 END;
-COMMENT ON FUNCTION history_of IS 'Every correspondence of one person over all channels and merged identities, oldest first, notes among staff left out.';
+COMMENT ON FUNCTION history_of IS 'Every correspondence of one person over all channels and merged identities, oldest first, notes among staff left out: all of the tickets that are theirs now, and every message of their own in other tickets, with its corrections.';

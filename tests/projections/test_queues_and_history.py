@@ -124,13 +124,55 @@ def test_a_history_spans_tickets_channels_and_merged_identities(log_and_models: 
     assert models.tickets_of(customer_id(2)) == [second.id]
 
 
-def test_a_changed_requester_moves_the_whole_ticket(log_and_models: tuple[ListLog, ReadModels]) -> None:
+def test_a_changed_requester_moves_the_ticket_and_leaves_the_first_their_own_words(
+    log_and_models: tuple[ListLog, ReadModels],
+) -> None:
     log, models = log_and_models
-    life = opened().then(ev.RequesterChanged, after(hours=1), requester_id=customer_id(2))
+    life = opened().then(ev.Commented, after(minutes=1), direction=Direction.OUTBOUND, channel=Channel.MAIL)
+    life.then(ev.RequesterChanged, after(hours=1), requester_id=customer_id(2))
+    life.then(ev.Commented, after(hours=2), direction=Direction.OUTBOUND, channel=Channel.MAIL)
     log.events = life.events
     models.catch_up()
-    assert kinds(models, 1) == []
-    assert kinds(models, 2) == [("1", "opened", "inbound", 1)]
+    assert kinds(models, 1) == [("1", "opened", "inbound", 1)]
+    whole = [("1", "commented", "outbound", 4), ("1", "commented", "outbound", 2), ("1", "opened", "inbound", 1)]
+    assert kinds(models, 2) == whole
+    assert [(e.requester_id, e.author_id) for e in models.history(customer_id(1))] == [(customer_id(2), customer_id(1))]
+    assert models.tickets_of(customer_id(1)) == []
+
+
+def test_what_a_customer_wrote_in_others_tickets_is_in_their_history_with_its_corrections(
+    log_and_models: tuple[ListLog, ReadModels],
+) -> None:
+    log, models = log_and_models
+    people = [Life(customer_id(n)).then(cv.Registered, after()) for n in (1, 2, 3)]
+    life = opened(1).then(ev.ParticipantAdded, after(), customer_id=customer_id(2))
+    said = {"direction": Direction.INBOUND, "channel": Channel.MAIL, "author_id": customer_id(2)}
+    life.then(ev.Commented, after(hours=1), **said, overflow="ab" * 32)
+    life.then(ev.Commented, after(hours=2), direction=Direction.OUTBOUND, channel=Channel.MAIL)
+    life.then(ev.CommentCorrected, after(hours=3), comment=3)
+    life.then(ev.CommentCorrected, after(hours=4), comment=4)
+    nobodys = opened(2, after(hours=5), requester_id=None).then(ev.Commented, after(hours=6), **said)
+    log.events = [event for one in (*people, life, nobodys) for event in one.events]
+    models.catch_up()
+    own = [
+        ("2", "commented", "inbound", 2), ("1", "comment_corrected", "inbound", 5), ("1", "commented", "inbound", 3),
+    ]  # fmt: skip
+    assert kinds(models, 2) == own
+    assert [(e.requester_id, e.author_id, e.overflow) for e in models.history(customer_id(2))] == [
+        (None, customer_id(2), None), (customer_id(1), customer_id(2), None),
+        (customer_id(1), customer_id(2), "ab" * 32),
+    ]  # fmt: skip
+    assert [version for *_, version in kinds(models, 1)] == [6, 5, 4, 3, 1]
+
+    people[1].then(cv.CustomerMerged, after(hours=7), target_id=customer_id(3))
+    log.events.append(people[1].events[-1])
+    models.catch_up()
+    assert kinds(models, 3) == own
+    people[2].then(cv.CustomerMerged, after(hours=8), target_id=customer_id(1))
+    log.events.append(people[2].events[-1])
+    models.catch_up()
+    assert kinds(models, 1) == kinds(models, 2)
+    assert len(kinds(models, 1)) == 6
 
 
 def test_a_query_waits_for_its_tickets_version_and_says_what_it_waited_for(
