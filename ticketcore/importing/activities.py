@@ -56,8 +56,10 @@ class _Compiled:
 class Activities:
     """Reads rows of the shape ``activities`` and writes what they tell at the desk."""
 
-    def __init__(self, mapping: ActivitiesMapping, columns: Sequence[str], zone: ZoneInfo, desk: Desk) -> None:
-        self._common = common = Common(mapping, columns, zone)
+    def __init__(
+        self, mapping: ActivitiesMapping, columns: Sequence[str], zone: ZoneInfo, latest: datetime, desk: Desk
+    ) -> None:
+        self._common = common = Common(mapping, columns, zone, latest)
         self._desk = desk
         self._cases: dict[str, Case] = {}
         self._activity, self._column = common.cell(mapping.activity), mapping.activity

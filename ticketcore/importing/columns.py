@@ -38,13 +38,18 @@ def member(enum: type[E]) -> Callable[[str, str], E]:
 
 
 class Common:
-    """Takes the columns that both shapes have; every text is checked once and remembered."""
+    """Takes the columns that both shapes have; every text is checked once and remembered.
 
-    def __init__(self, mapping: Mapping, columns: Sequence[str], zone: ZoneInfo) -> None:
+    Args:
+        latest: time that a row may have.
+    """
+
+    def __init__(self, mapping: Mapping, columns: Sequence[str], zone: ZoneInfo, latest: datetime) -> None:
         self._places = {name: place for place, name in enumerate(columns)}
         self.null = frozenset(mapping.file.null)
         self.labels, self.texts = Labels(), Texts()
         self.times = Times(mapping.file.times, zone)
+        self._latest = latest
         self.actors = Actors(mapping.system)
         self._case_column, self._case = mapping.case, self.cell(mapping.case)
         self._time_column, self._time = mapping.time, self.cell(mapping.time)
@@ -90,9 +95,24 @@ class Common:
         """Return the row's time in UTC.
 
         Raises:
-            RowRejected: it has none, or one of another form.
+            RowRejected: it has none, one of another form, or one that lies in the future.
         """
-        return self.times.parse(cells[self._time], self._time_column)
+        return self.happened(cells[self._time], self._time_column)
+
+    def happened(self, text: str, column: str) -> datetime:
+        """Return when something happened, in UTC. A ticket's time never goes back, so a wrong one would hold it there.
+
+        Raises:
+            RowRejected: it is of another form, or lies in the future.
+        """
+        at = self.times.parse(text, column)
+        if at > self._latest:
+            latest = self._latest.isoformat(timespec="seconds")
+            raise RowRejected(
+                f"column {column} is {text!r}, a time in the future, expected at most {latest},"
+                " shortly after this file's import began (see the mapping's `file.times`, and --zone)"
+            )
+        return at
 
     def actor(self, cells: list[str]) -> Actor:
         """Return who acted; the source itself where nobody is named."""

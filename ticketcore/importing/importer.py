@@ -6,12 +6,14 @@ import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from ticketcore.collector import no_collection
 from ticketcore.errors import Forgotten
+from ticketcore.execute import FUTURE
 from ticketcore.ids import Kind, kind_of
 from ticketcore.importing.activities import Activities
 from ticketcore.importing.desk import Chunk, Desk, Numbers
@@ -38,6 +40,8 @@ __all__ = ["ImportSummary", "import_file"]
 
 _NAMESPACE = UUID("0b9a2f6c-6d0c-5c0e-9f5e-2a8f6b1f7d11")
 _PAGE = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def import_file(
     progress: Callable[[int, int, int], None] | None = None,
     chunk_rows: int = 5_000,
     max_rejects: int | None = None,
+    now: datetime | None = None,
 ) -> ImportSummary:
     """Import the log of another system.
 
@@ -92,6 +97,9 @@ def import_file(
     ticket of every case. Every *chunk_rows* rows are appended as one command whose id is made of the file's and the
     mapping's content, the zone, *chunk_rows* and the chunk's number: run again after any interruption, it reads from
     the start, passes over the chunks that are in the log and goes on behind them.
+
+    A row whose time is more than :data:`ticketcore.execute.FUTURE` after the import's beginning is rejected. The
+    beginning is that of the run that appended the first chunk; reruns take it from the log, so they reject the same.
 
     Args:
         path: the file; plain, .gz or .xz, known by its content.
@@ -105,6 +113,7 @@ def import_file(
         progress: called now and then with rows read, bytes read and the bytes of the file.
         chunk_rows: rows appended together; a rerun must have the same.
         max_rejects: stop when more rows than this were rejected.
+        now: when this run begins, aware; by the clock where not given.
     Raises:
         BadMapping: the mapping is not valid.
         ImportRefused: the file does not fit it or can't be read; nothing was imported.
@@ -114,7 +123,7 @@ def import_file(
     path = Path(path)
     if chunk_rows < 1:
         raise ImportRefused(path, f"chunk_rows is {chunk_rows}", "at least 1", "leave it at its default")
-    run = _Run(path, loaded, zone, log, sealer, codec, by, chunk_rows, progress)
+    run = _Run(path, loaded, zone, log, sealer, codec, by, chunk_rows, progress, now or datetime.now(UTC))
     with RejectFile(None if rejects is None else Path(rejects), path, max_rejects) as reject_file, no_collection():
         return run.run(reject_file)
 
@@ -122,7 +131,7 @@ def import_file(
 class _Run:
     def __init__(
         self, path: Path, loaded: LoadedMapping, zone: ZoneInfo, log: EventLog, sealer: Sealer, codec: Codec, by: Actor,
-        chunk_rows: int, progress: Callable[[int, int, int], None] | None,
+        chunk_rows: int, progress: Callable[[int, int, int], None] | None, now: datetime,
     ) -> None:  # fmt: skip
         self._path, self._mapping, self._zone = path, loaded.mapping, zone
         self._log, self._sealer, self._codec = log, sealer, codec
@@ -132,6 +141,10 @@ class _Run:
         self._rows = self._chunks = self._skipped = self._number = self._then = 0
         self._line = 1
         self._receipt: Receipt | None = None
+        self._start = uuid5(_NAMESPACE, f"{self._identity} start")
+        started = log.load([], self._start).receipt
+        self._started = started is not None
+        self._latest = now + FUTURE if started is None else _time(started.digest)
 
     def run(self, rejects: RejectFile) -> ImportSummary:
         began = time.perf_counter()
@@ -140,9 +153,9 @@ class _Run:
             self._fits(reader.columns)
             shape: Records | Activities
             if isinstance(mapping, RecordsMapping):
-                shape = Records(mapping, reader.columns, self._zone, desk)
+                shape = Records(mapping, reader.columns, self._zone, self._latest, desk)
             else:
-                shape = Activities(mapping, reader.columns, self._zone, desk)
+                shape = Activities(mapping, reader.columns, self._zone, self._latest, desk)
             in_chunk = 0
             self._begin()
             for row in reader:
@@ -223,6 +236,7 @@ class _Run:
             events, keys = ready(chunk, self._sealer, self._codec, self._log)
         except Forgotten as error:
             raise ImportStopped(self._path, self._line, str(error), "nothing of this chunk was written") from error
+        self._remember_start()
         outcome = self._log.append_bulk(
             Append(
                 command_id=chunk.command_id,
@@ -236,6 +250,18 @@ class _Run:
         self._chunks += 1
         if not isinstance(outcome, Appended):
             raise self._stopped(outcome)
+
+    def _remember_start(self) -> None:
+        """Record the latest time that rows may have, as the digest of a command without events: reruns need the same.
+
+        Not earlier than the first chunk: a run that took no row binds nobody, so a clock that was wrong can be set.
+        """
+        if self._started:
+            return
+        outcome = self._log.append_bulk(Append(command_id=self._start, digest=_bytes(self._latest), expected=()))
+        if not isinstance(outcome, Appended):
+            raise self._stopped(outcome)
+        self._started = True
 
     def _compare(self, chunk: Chunk) -> None:
         """Refuse to go on behind a chunk that this version would write otherwise. (Customers may be forgotten since.)"""
@@ -264,6 +290,14 @@ class _Run:
             case _:
                 problem, remedy = f"unexpected outcome {outcome!r}", "report it"
         return ImportStopped(self._path, self._line, problem, remedy)
+
+
+def _bytes(time: datetime) -> bytes:
+    return ((time - _EPOCH) // _MICROSECOND).to_bytes(16, signed=True)
+
+
+def _time(digest: bytes) -> datetime:
+    return _EPOCH + int.from_bytes(digest, signed=True) * _MICROSECOND
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -48,8 +48,10 @@ class _Cells(NamedTuple):
 class Records:
     """Reads rows of the shape ``records`` and writes what they tell at the desk."""
 
-    def __init__(self, mapping: RecordsMapping, columns: Sequence[str], zone: ZoneInfo, desk: Desk) -> None:
-        self._common = common = Common(mapping, columns, zone)
+    def __init__(
+        self, mapping: RecordsMapping, columns: Sequence[str], zone: ZoneInfo, latest: datetime, desk: Desk
+    ) -> None:
+        self._common = common = Common(mapping, columns, zone, latest)
         self._desk = desk
         self._cases: dict[str, Case] = {}
         cell = common.cell
@@ -130,7 +132,7 @@ class Records:
         grouped = self._cells(cells)
         opened_at = at
         if self._opened_at is not None and cells[self._opened_at[0]] not in common.null:
-            opened_at = common.times.parse(cells[self._opened_at[0]], self._opened_at[1])
+            opened_at = common.happened(cells[self._opened_at[0]], self._opened_at[1])
         actor = common.actor(cells)
         opener = actor if self._opened_by is None else common.actor_in(cells, self._opened_by) or actor
         step = self._step(grouped.state)
