@@ -135,5 +135,5 @@ def test_a_log_is_not_opened_before_it_is_migrated(database: str, tmp_path: Path
         PostgresLog(database)
     shutil.copy(SQL / "log" / "0001_tables.sql", tmp_path)
     migrate(database, "log", tmp_path)
-    with pytest.raises(StoreUnavailable, match=r"lacks 2 migration.*'0002_append_only'"):
+    with pytest.raises(StoreUnavailable, match=r"lacks 3 migration.*'0002_append_only'"):
         PostgresLog(database)
