@@ -50,6 +50,7 @@ class Verified(NamedTuple):
         different: how many rows differ in all.
         differences: the first of them, at most the asked number per table.
         parked: model -> events that wait as dead letters (they are in neither side).
+        head: position of the log's end; events between a model's position and it are not projected yet.
     """
 
     positions: dict[str, int]
@@ -57,6 +58,7 @@ class Verified(NamedTuple):
     different: int
     differences: list[Difference]
     parked: dict[str, int]
+    head: int
 
 
 def verify(
@@ -127,7 +129,7 @@ class _Check:
                 different += count
                 differences += found
         parked = {name: len(dead) for name, dead in self._dead.items()}
-        return Verified(self._positions, rows, different, differences, parked)
+        return Verified(self._positions, rows, different, differences, parked, max(last, self._log.head()))
 
     def _fold(self, records: Sequence[Record]) -> list[Difference]:
         """Fold a batch into the fresh tables; return events that the live model folded and this one can't."""

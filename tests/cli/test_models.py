@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import psycopg.sql
@@ -13,6 +15,7 @@ import pytest
 from tests.cli.conftest import ANA, COMMAND, Cli, Desk
 from ticketcore import Settings, TicketCore
 
+Bare = Callable[..., Cli]
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
@@ -30,6 +33,25 @@ def test_verify_finds_every_row_as_the_log_says(cli: Cli) -> None:
     assert cli.json("verify")["differences"] == []
     assert "operator" not in cli.ok("verify", "--as", "auditor:ann", "--quiet")
     assert "analyst ann may not verify the read models" in cli.fails(7, "verify", "--as", "analyst:ann")
+
+
+def test_verify_says_how_far_it_compared_and_what_is_not_projected_yet(
+    bare: Bare, database: str, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.json"
+    settings = Settings(dsn=database, key_file=keys, inline=False)
+    with TicketCore.open(settings, migrate=True, make_keys=True) as core:
+        core.open_ticket(channel="mail", subject="Lamp", body="It is dark.", by=ANA)
+    here = bare(TICKETCORE_DSN=database, TICKETCORE_KEY_FILE=str(keys), TICKETCORE_INLINE="0")
+    said = here.ok("verify")
+    assert "Compared up to position 0 of 1." in said
+    assert "NOT COMPARED: 1 events are not projected yet (queues 1, history 1, performance 1)." in said
+    assert "Every row" not in said
+    found = here.json("verify")
+    assert (found["head"], found["positions"]) == (1, {"queues": 0, "history": 0, "performance": 0})
+    with TicketCore.open(settings) as core:
+        core.catch_up()
+    assert "Compared up to position 1 of 1.\nEvery row is what the log says.\n" in here.ok("verify")
 
 
 def test_verify_names_the_row_that_was_changed_and_a_rebuild_mends_it(

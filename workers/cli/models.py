@@ -14,6 +14,7 @@ from projections.dead_letters import dead_letters as list_dead_letters
 from projections.dead_letters import retry_dead_letters
 from projections.rebuild import rebuild as rebuild_model
 from projections.schema import MODELS, model_named
+from projections.verify import Verified
 from projections.verify import verify as verify_models
 from ticketcore.domain.types import Role
 from ticketcore.ids import kind_of, number_of
@@ -74,7 +75,10 @@ def verify(
     as_: AsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fold the log afresh and compare every row of every read model: exit 0 where all are equal, 1 where not."""
+    """Fold the log afresh and compare every row of every read model: exit 0 where all are equal, 1 where not.
+
+    Only what is projected can be compared: events that are not projected yet are counted and no difference.
+    """
     check(actor(as_, Role.AUDITOR), Action.VERIFY, Facts("the read models"))
     with opened() as core:
         if core.settings.projects_inline:
@@ -93,10 +97,27 @@ def verify(
             columns = ", ".join(f"{name}: table {got!r}, log {wanted!r}" for name, (got, wanted) in d.columns.items())
             say(f"{d.model}.{d.table} {_key(d.key)}: {d.problem} {columns}".rstrip())
         parked = sum(found.parked.values())
-        say(f"Rows that differ: {found.different:,}." if found.different else "Every row is what the log says.")
+        say(_compared(found))
         if parked:
             say(f"{parked:,} events wait as dead letters (see them: ticketcore dead-letters list)")
     raise typer.Exit(1 if found.different else 0)
+
+
+def _compared(found: Verified) -> str:
+    """Return how far the comparison went, and what it found up to there."""
+    reached = min(found.positions.values(), default=0)
+    lines = [f"Compared up to position {reached:,} of {found.head:,}."]
+    if found.different:
+        lines.append(f"Rows that differ: {found.different:,}.")
+    elif reached:
+        lines.append("Every row is what the log says" + (" up to there." if reached < found.head else "."))
+    if reached < found.head:
+        behind = ", ".join(f"{name} {found.head - position:,}" for name, position in found.positions.items())
+        lines.append(
+            f"NOT COMPARED: {found.head - reached:,} events are not projected yet ({behind})."
+            " Is `ticketcore worker project` running?"
+        )
+    return "\n".join(lines)
 
 
 @dead_letters.command("list")
