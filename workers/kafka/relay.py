@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 import threading
-import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -31,6 +32,8 @@ __all__ = ["Relay"]
 
 _PAGE, _PAGE_BYTES = 1_000, 4_194_304
 _SHORTEST, _LONGEST = 0.02, 0.05
+_IN_FLIGHT = 3
+"""Pages that are on their way at once."""
 _STANDBY = 0.25
 """Seconds between two looks of a standby."""
 _PASSING = (
@@ -131,27 +134,31 @@ class Relay:
             )
 
     def _lead(self, leadership: Leadership, producer: KafkaProducer, at: Progress, stop: threading.Event) -> None:
+        """Produce pages while those before them are being confirmed; move the position page by page."""
         source = source_of(self._log.name, at.epoch)
+        sent: deque[_Page] = deque()
         pause = _SHORTEST
         while not stop.is_set():
-            records = self._log.read(at.position, self._page, max_bytes=_PAGE_BYTES)
-            if not records:
+            position, previous = (sent[-1].position, sent[-1].previous) if sent else (at.position, at.previous)
+            records = self._log.read(position, self._page, max_bytes=_PAGE_BYTES)
+            if records:
+                pause = _SHORTEST
+                sent.append(self._produce(producer, records, position, previous, source))
+            if sent and (not records or len(sent) >= _IN_FLIGHT):
+                at = self._confirm(leadership, at, sent.popleft())
+            elif not records:
                 leadership.live(at)
                 stop.wait(pause)
                 pause = min(_LONGEST, pause * 1.5)
-                continue
-            pause = _SHORTEST
-            previous = self._produce(leadership, producer, at, records, source)
-            at = leadership.move(at, records[-1].position, previous)
-            self.carried += len(records)
+        for page in sent:
+            at = self._confirm(leadership, at, page)
 
     def _produce(
-        self, leadership: Leadership, producer: KafkaProducer, at: Progress, records: Sequence[Record], source: bytes
-    ) -> tuple[int, ...]:
-        """Produce a page, wait until it is confirmed, and return the last position of each partition."""
-        previous = list(at.previous)
-        pending = []
-        for number, record in enumerate(records, at.position + 1):
+        self, producer: KafkaProducer, records: Sequence[Record], after: int, before: Sequence[int], source: bytes
+    ) -> _Page:
+        previous = list(before)
+        futures = []
+        for number, record in enumerate(records, after + 1):
             if record.position != number:
                 raise EpochMismatch(
                     f"log {self._log.name!r} has no position {number}: got {record.position}, expected contiguous positions"
@@ -159,21 +166,30 @@ class Relay:
                 )
             partition = partition_of(record.originator_id, len(previous))
             key, value, headers = message_of(record, source, previous[partition])
-            pending.append(producer.send(self.topic, value, key, headers, partition))
+            futures.append(producer.send(self.topic, value, key, headers, partition))
             previous[partition] = record.position
-        while not self._flushed(producer):
-            leadership.live(at)  # Kafka may be away for long; the lead is not
-        for future in pending:
+        return _Page(records[-1].position, tuple(previous), futures)
+
+    def _confirm(self, leadership: Leadership, at: Progress, page: _Page) -> Progress:
+        """Wait until Kafka has confirmed a page, then move the position.
+
+        Raises:
+            KafkaError: a message failed for good; later ones may be in the topic, and are produced again.
+        """
+        for future in page.futures:
+            while not future.is_done:
+                with suppress(KafkaTimeoutError):
+                    future.get(timeout=self._settings.lease / 4)
+                leadership.live(at)  # Kafka may be away for long; the lead is not
             if future.failed():
                 raise future.exception
-        return tuple(previous)
+        self.carried += page.position - at.position
+        return leadership.move(at, page.position, page.previous)
 
-    def _flushed(self, producer: KafkaProducer) -> bool:
-        started = time.monotonic()
-        try:
-            producer.flush(timeout=self._settings.lease / 4)
-        except KafkaTimeoutError:
-            if time.monotonic() - started < 0.01:  # noqa: PLR2004 it did not wait: never spin
-                time.sleep(0.05)
-            return False
-        return True
+
+class _Page(NamedTuple):
+    """Events on their way to Kafka. ``position``: of the last one; ``previous``: then the last of each partition."""
+
+    position: int
+    previous: tuple[int, ...]
+    futures: list[Any]
