@@ -142,3 +142,53 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_epochs_far_away_are_rejected() -> None:
     with pytest.raises(RowRejected):
         Times(["epoch"], BERLIN).parse(str(timedelta(days=10**8).total_seconds()), "at")
+
+
+@pytest.mark.parametrize("end", ["", '"c";3\n"d";4\n'])
+def test_an_unclosed_quote_costs_its_own_line_only(tmp_path: Path, end: str) -> None:
+    """With *end*, a quote that opens a later row closes the stray one."""
+    path = tmp_path / "log.csv"
+    path.write_text('a;b\n"x;1\n' + "".join(f"{n};{n}\n" for n in range(3, 1_003)) + end, encoding="utf-8")
+    first, *others = rows(path, delimiter=";")
+    assert (first.line, first.raw) == (2, '"x;1\n')
+    assert first.problem is not None
+    assert "a quote opened in the row of line 2 is not closed where it should be: lines 2 to 100" in first.problem
+    assert first.problem.endswith("were one row, so only line 2 is rejected and those behind it are read again")
+    assert {row.problem for row in others} == {None}
+    assert [row.line for row in others] == list(range(3, 1_003 + end.count("\n")))
+
+
+def test_a_short_row_with_an_unclosed_quote_is_rejected_whole_and_says_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('a,b\n"x,1\n3,3\n"y",4\n5,5\n', encoding="utf-8")
+    first, last = rows(path)
+    assert first.problem is not None
+    assert first.problem.endswith("lines 2 to 4 are in this one row")
+    assert (first.line, last.line, last.cells) == (2, 5, ["5", "5"])
+
+
+def test_a_long_text_in_quotes_is_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    text = "".join(f"{n},{n}\n" for n in range(5_000))
+    path.write_text(f'a,b\n"{text}",1\n3,4\n', encoding="utf-8")
+    assert [(row.line, row.cells, row.problem) for row in rows(path)] == [
+        (2, [text, "1"], None),
+        (5_003, ["3", "4"], None),
+    ]
+
+
+def test_a_quote_that_stays_open_for_ever_is_given_up_in_time(tmp_path: Path) -> None:
+    """The quote of each line opens a row to the end of the file."""
+    path = tmp_path / "log.csv"
+    path.write_text("a,b\n" + 'x",y,"z\n' * 20_000, encoding="utf-8")
+    found = rows(path)
+    assert all(row.problem for row in found)
+    assert len(found) == 11
+    assert sum(row.raw.count("\n") for row in found) == 20_000
+
+
+def test_names_with_an_unclosed_quote_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('a,"b\n1,2\n', encoding="utf-8")
+    with pytest.raises(ImportRefused, match=r"its first line can't be read \(the file ends inside a quote\)"):
+        rows(path)

@@ -7,13 +7,14 @@ import gzip
 import hashlib
 import io
 import lzma
+from collections import deque
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from ticketcore.importing.errors import ImportRefused, ImportStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from ticketcore.importing.mapping import FileFormat
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Row", "RowReader", "file_digest"]
 
 _MOST = 16_777_216
+_LONG = 100
+_AGAIN = 10
+
+
+class _Unclosed(csv.Error):
+    """A quote that was opened is not closed."""
 
 
 class Row(NamedTuple):
@@ -31,6 +38,8 @@ class Row(NamedTuple):
         cells: as many as there are columns, unless ``problem`` says otherwise.
         raw: the text of its lines without the line end.
         problem: why it can't be imported; ``None`` where it is well-formed.
+
+    A row that can't be told from those behind it, since a quote in it is not closed, is its first line only.
     """
 
     line: int
@@ -65,8 +74,9 @@ class RowReader:
         self._stack = ExitStack()
         self._raw: IO[bytes]
         self._lines: list[str] = []
-        self._line = 0
-        self._rows: Iterator[list[str]]
+        self._text: Iterator[str]
+        self._again: deque[str] = deque()
+        self._rows: Any  # the standard library has no name for its type
         self.columns: tuple[str, ...] = ()
         self.size = 0
 
@@ -98,16 +108,20 @@ class RowReader:
             plain = self._stack.enter_context(gzip.GzipFile(fileobj=self._raw))
         elif head == b"\xfd7zXZ\x00":
             plain = self._stack.enter_context(lzma.LZMAFile(self._raw))  # noqa: SIM115 - the stack closes it
-        text = self._stack.enter_context(_text(plain, self._form.encoding))
+        self._text = self._stack.enter_context(_text(plain, self._form.encoding))
         csv.field_size_limit(max(csv.field_size_limit(), _MOST))
+        self._rows = self._parser(self._follow())
+        self.columns = self._form.columns or self._header()
+
+    def _parser(self, lines: Iterable[str], *, strict: bool = False) -> Any:
         quote = self._form.quote
-        self._rows = csv.reader(
-            self._follow(text),
+        return csv.reader(
+            lines,
+            strict=strict,
             delimiter=self._form.delimiter,
             quotechar=quote or None,
             quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         )
-        self.columns = self._form.columns or self._header()
 
     def _header(self) -> tuple[str, ...]:
         try:
@@ -125,10 +139,21 @@ class RowReader:
             raise ImportRefused(self._path, f"column {doubles[0]!r} stands twice", "each once", "rename one")
         return tuple(names)
 
-    def _follow(self, text: Iterator[str]) -> Iterator[str]:
-        keep = self._lines.append
-        for line in text:
-            keep(line)
+    def _follow(self) -> Iterator[str]:
+        """Yield lines; ``_lines`` are those of the row at hand, so that there are some only where a quote is open."""
+        lines, again, text = self._lines, self._again, self._text
+        size = 0
+        while True:
+            line = again.popleft() if again else next(text, None)
+            size = size + len(lines[-1]) if lines else 0
+            if line is None:
+                if lines:
+                    raise _Unclosed("the file ends inside a quote")
+                return
+            if size > _MOST:
+                again.appendleft(line)
+                raise _Unclosed(f"a quote is not closed within {_MOST:,} characters")
+            lines.append(line)
             yield line
 
     def __iter__(self) -> Iterator[Row]:
@@ -137,31 +162,67 @@ class RowReader:
         Raises:
             ImportStopped: the file ends in the middle (a broken .gz or .xz), or can't be decoded at all.
         """
-        lines, width, rows = self._lines, len(self.columns), self._rows
-        line = 1 if self._form.columns else rows.line_num + 1  # type: ignore[attr-defined]
+        lines, width, again = self._lines, len(self.columns), self._again
+        line = 1 if self._form.columns else self._rows.line_num + 1
+        times = 0
         while True:
             problem: str | None = None
             cells: list[str] = []
+            unclosed = False
+            if not again:
+                times = 0
             try:
-                cells = next(rows)
+                cells = next(self._rows)
             except StopIteration:
                 return
+            except _Unclosed as error:
+                problem, unclosed = str(error), True
+                self._rows = self._parser(self._follow())
             except csv.Error as error:
                 problem = f"no CSV: {error}"
             except (OSError, EOFError, lzma.LZMAError, UnicodeError) as error:
                 raise ImportStopped(self._path, line, f"the file can't be read on ({error})", "repair it") from error
+            if len(cells) != width and problem is None:
+                if not cells:
+                    line += len(lines)
+                    lines.clear()
+                    continue
+                problem = f"has {len(cells)} columns, expected {width}"
+                unclosed = len(lines) > _LONG
+            elif len(lines) > 1 and problem is None and not self._well_quoted():
+                problem = "has text behind a closing quote"
+                unclosed = len(lines) > _LONG
+            if problem is not None and len(lines) > 1:
+                apart = unclosed and times < _AGAIN
+                problem = f"{problem}; {_span(line, len(lines), apart=apart)}"
+                if apart:
+                    times += 1
+                    again.extendleft(reversed(lines[1:]))
+                    del lines[1:]
             raw = lines[0] if len(lines) == 1 else "".join(lines)
             taken = len(lines)
             lines.clear()
             if not raw.isascii() and problem is None:
                 problem = _broken(raw, self._form.encoding)
-            if len(cells) != width and problem is None:
-                if not cells:
-                    line += taken
-                    continue
-                problem = f"has {len(cells)} columns, expected {width}"
             yield Row(line, cells, raw, problem)
             line += taken
+
+    def _well_quoted(self) -> bool:
+        """Return whether no quote of the row at hand closes in the middle of a cell, as a stray one does."""
+        try:
+            next(self._parser(self._lines, strict=True))
+        except csv.Error:
+            return False
+        return True
+
+
+def _span(first: int, count: int, *, apart: bool) -> str:
+    """Return which lines a row that can't be imported took, and what becomes of them."""
+    last = first + count - 1
+    what = f"a quote opened in the row of line {first} is not closed where it should be: lines {first} to {last}"
+    if apart:
+        return f"{what} were one row, so only line {first} is rejected and those behind it are read again"
+    return f"{what} are in this one row"
 
 
 def _text(plain: IO[bytes], encoding: str) -> IO[str]:
