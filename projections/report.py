@@ -98,6 +98,7 @@ def explain(dsn: str, name: str, selection: Selection | None = None, *, limit: i
         figure=found[0][1][0] if found else nothing,
         total=rows[0]["total_behind"] if rows else 0,
         topics=tuple(event for event in kind.events if "." in event),
+        irregular="irregular" in kind.events,
         tickets=tuple(
             BehindTicket(
                 ticket_id=row["ticket_id"],
@@ -128,15 +129,21 @@ _WHAT = {
     "closed": "moved AND status = 'closed' AND status_before IS DISTINCT FROM 'merged'",
     "reopened": "moved AND status_before IN ('solved', 'closed') AND status IN ('new', 'open', 'pending', 'on_hold')",
     "team": "team_changed",
+    "team_to_team": "team_changed AND team_before IS NOT NULL AND team_id IS NOT NULL",
     "agent": "agent_changed",
+    "agent_to_agent": "agent_changed AND agent_before IS NOT NULL AND agent_id IS NOT NULL",
     "state": "source_changed",
     "moved": "moved",
 }
-_SAYS = {"team": ("team_before", "team_id"), "state": ("source_before", "source_state")}
+_TEAMS = ("team_before", "team_id")
+_NOBODY = ("NULL::text", "NULL::text")  # who it was is nobody's business here
+_SAYS = {
+    "team": _TEAMS, "team_to_team": _TEAMS, "agent": _NOBODY, "agent_to_agent": _NOBODY,
+    "state": ("source_before", "source_state"),
+}  # fmt: skip
 _LETTERS = {
-    "reply": "kind = 'commented' AND direction = 'outbound'",
+    "reply": "kind = 'commented' AND direction = 'outbound' AND split_part(actor, ' ', 1) IN ('agent', 'team_lead')",
     "inbound": "direction = 'inbound' AND kind IN ('opened', 'commented')",
-    "note": "direction = 'internal'",
 }
 
 
@@ -146,8 +153,6 @@ def _events(connection: Connection, kind: FigureKind, ids: list[UUID]) -> dict[U
     for event in kind.events:
         if event in _WHAT:
             old, new = _SAYS.get(event, ("status_before", "status"))
-            if event == "agent":  # who it was is nobody's business here
-                old = new = "NULL::text"
             rows = run(
                 connection,
                 f"SELECT ticket_id, version, at, {old} AS before, {new} AS after FROM changes"

@@ -26,8 +26,8 @@ class FigureKind(NamedTuple):
         count: SQL aggregate: on how many tickets the value rests.
         behind: SQL condition: the tickets behind the figure.
         events: which of their events are behind it: ``opened``, ``solved``, ``closed``, ``reopened``, ``team``,
-            ``agent``, ``state``, ``moved`` (known from the intervals), ``reply``, ``inbound``, ``note`` (from the
-            correspondence), or topics of the log.
+            ``team_to_team``, ``agent``, ``agent_to_agent``, ``state``, ``moved`` (known from the intervals), ``reply``,
+            ``inbound`` (from the correspondence), ``irregular`` (from the log), or topics of the log.
         shows: SQL expressions of what to list beside each ticket, by name.
         section: which table of the report it stands in.
     """
@@ -201,7 +201,7 @@ SOURCE_FIGURES: tuple[FigureKind, ...] = (
     ),
     _sum(
         "irregular_events", "events", "Imported events that the table of transitions would have refused.",
-        "t.irregular_events", of=IMPORTED, events=("moved",), **_SOURCE,
+        "t.irregular_events", of=IMPORTED, events=("irregular",), **_SOURCE,
     ),
 )  # fmt: skip
 
@@ -238,10 +238,11 @@ PERFORMANCE_FIGURES: tuple[FigureKind, ...] = (
     _tickets("reopened_tickets", "Tickets that were reopened at least once.", "t.reopens > 0", events=("reopened",), **_WORK),
     _sum("reopenings", "events", "Reopenings.", "t.reopens", events=("reopened",), **_WORK),
     _sum("team_changes", "events", "Changes of the team, from and to none counted.", "t.team_changes", events=("team",), **_WORK),
-    _sum("team_reassignments", "events", "Changes from one team to another.", "t.team_reassignments", events=("team",), **_WORK),
+    _sum("team_reassignments", "events", "Changes from one team to another.", "t.team_reassignments",
+         events=("team_to_team",), **_WORK),
     _sum("agent_changes", "events", "Changes of the agent, from and to none counted.", "t.agent_changes", events=("agent",), **_WORK),
     _sum("agent_reassignments", "events", "Changes from one agent to another.", "t.agent_reassignments",
-         events=("agent",), **_WORK),
+         events=("agent_to_agent",), **_WORK),
     FigureKind(
         "logged_hours", "hours", "Work that was logged.",
         "(sum(t.seconds_logged) FILTER (WHERE t.seconds_logged > 0) / 3600.0)::double precision",

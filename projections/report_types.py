@@ -116,12 +116,14 @@ class Explanation(NamedTuple):
         figure: with its value.
         total: how many tickets are behind it.
         topics: event types of the log that belong to it and that the read models do not list.
+        irregular: whether the log's irregular events belong to it, which the read models do not list either.
         tickets: the first of them, by number.
     """
 
     figure: Figure
     total: int
     topics: tuple[str, ...]
+    irregular: bool
     tickets: tuple[BehindTicket, ...]
 
 

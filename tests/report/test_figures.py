@@ -6,9 +6,11 @@ import pytest
 
 from projections.report import OTHER_TEAMS, Report, Selection, Withheld, explain, report
 from projections.report_figures import FIGURES
-from tests.projections.given import START, Life, after, ev, opened
+from tests.projections.given import START, Life, ListLog, after, ev, opened, ticket_id
 from tests.report.given import LATER, project, three_lives, value, values
+from ticketcore.domain.types import Actor, Channel, Direction, Status
 from ticketcore.errors import InvalidCommand, NotFound, StoreUnavailable
+from workers.cli.report import with_positions
 
 pytestmark = pytest.mark.servers
 
@@ -235,6 +237,41 @@ def test_as_many_tickets_are_behind_a_figure_as_it_counts(worked: str) -> None:
             assert found.total == (found.figure.value or 0), name
         elif found.figure.unit != "percent":
             assert found.total == found.figure.count, name
+
+
+STATED = {"stated_reassignments", "stated_reopenings"}
+"""Sums of what a source says of itself: no event of the log need stand behind."""
+
+
+def test_as_many_events_are_listed_as_a_figure_counts(database: str) -> None:
+    policy = Actor.system("greeting")
+    life = opened(4, after(), team_id="a", agent_id="ana", external="INC1")
+    life.then(ev.Commented, after(minutes=1), policy, direction=Direction.OUTBOUND, channel=Channel.MAIL)
+    life.then(ev.Assigned, after(hours=1), team_id="b", agent_id="bo").then(ev.Unassigned, after(hours=2))
+    life.then(ev.Assigned, after(hours=3), team_id="a", agent_id="bo")
+    life.then(ev.Commented, after(hours=4), direction=Direction.OUTBOUND, channel=Channel.MAIL)
+    life.then(ev.Commented, after(hours=4), direction=Direction.INTERNAL, channel=Channel.INTERNAL)
+    life.then(ev.Solved, after(hours=5)).then(ev.Solved, after(hours=6), meta={"irregular": True})
+    life.then(ev.Merged, after(hours=7), target_id=ticket_id(1)).then(
+        ev.Unmerged, after(hours=8), target_id=ticket_id(1)
+    )
+    life.then(ev.Reopened, after(hours=9)).then(ev.Closed, after(hours=10), meta={"irregular": True})
+    life.then(ev.Updated, after(hours=11), meta={"irregular": True}, status=Status.OPEN)
+    lives = [*three_lives(), life]
+    project(database, lives)
+    log = ListLog([event for life in lives for event in life.events])
+    listed, counted = {}, {}
+    for name, kind in FIGURES.items():
+        if kind.unit == "events" and name not in STATED:
+            found = explain(database, name, Selection(now=LATER))
+            listed[name] = sum(len(ticket["events"]) for ticket in with_positions(log, log.decode, found))
+            counted[name] = found.figure.value or 0
+    assert listed == counted
+    assert {name: counted[name] for name in ("irregular_events", "team_reassignments", "agent_reassignments")} == {
+        "irregular_events": 3, "team_reassignments": 2, "agent_reassignments": 1,
+    }  # fmt: skip
+    touched = explain(database, "one_touch_tickets", Selection(now=LATER))
+    assert [[event["what"] for event in ticket.events] for ticket in touched.tickets] == [["reply", "solved"]]
 
 
 def test_imported_figures_are_stated_beside_the_derived(database: str) -> None:

@@ -14,12 +14,14 @@ from projections.report_html import html_page
 from ticketcore.domain.types import Role
 from ticketcore.errors import InvalidCommand
 from ticketcore.permissions import Action, Facts, check
+from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, console, opened, parse_time, parse_zone, print_json
 from workers.cli.report_tables import print_explanation, print_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from projections.feed import Decode, Log
     from projections.report import Explanation, Report
     from ticketcore.app import TicketCore
 
@@ -63,7 +65,7 @@ def report_command(
         dsn = read_models(core)
         if explain_:
             found = explain(dsn, explain_, selection, limit=limit or (None if json or csv else _SHOWN))
-            tickets = with_positions(core, found)
+            tickets = with_positions(core.log, Codec().decode, found)
             if json:
                 print_json({"figure": found.figure, "total": found.total, "tickets": tickets})
             elif csv:
@@ -99,12 +101,12 @@ def read_models(core: TicketCore) -> str:
     return dsn
 
 
-def with_positions(core: TicketCore, found: Explanation) -> list[dict[str, Any]]:
+def with_positions(log: Log, decode: Decode, found: Explanation) -> list[dict[str, Any]]:
     """Return the explained tickets with their events: version, position in the log, what, when."""
     tickets = []
     for start in range(0, len(found.tickets), _AT_ONCE):
         part = found.tickets[start : start + _AT_ONCE]
-        streams = core.log.load([ticket.ticket_id for ticket in part]).streams
+        streams = log.load([ticket.ticket_id for ticket in part]).streams
         for ticket in part:
             records = {record.originator_version: record for record in streams.get(ticket.ticket_id, ())}
             events = [
@@ -115,7 +117,7 @@ def with_positions(core: TicketCore, found: Explanation) -> list[dict[str, Any]]
                 {"version": version, "what": record.topic, "before": None, "after": None, "occurred_at": None,
                  "position": record.position}
                 for version, record in records.items()
-                if record.topic in found.topics
+                if record.topic in found.topics or (found.irregular and decode(record).meta.irregular)
             ]  # fmt: skip
             events.sort(key=lambda event: event["version"])
             tickets.append({
