@@ -171,7 +171,7 @@ class EventTooLarge(TicketCoreError):
         self.topic, self.size, self.limit = topic, size, limit
         super().__init__(
             f"event {topic!r} has {size:,} bytes, expected at most {limit:,}"
-            " (put long text into a comment's body or an attachment: these go to blobs)"
+            " (give it fewer tags, comments or changed fields: texts and attachments of any size are kept beside it)"
         )
 
 

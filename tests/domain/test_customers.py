@@ -1,5 +1,7 @@
 import re
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +12,7 @@ from ticketcore.domain.decide import decide
 from ticketcore.domain.decide_customer import claim_keys
 from ticketcore.domain.types import Assurance, IdentityKind
 from ticketcore.errors import Forgotten, InvalidCommand, NotFound, WrongState
+from ticketcore.ids import number_of
 from ticketcore.store.port import Claim, Release
 
 MAIL: dict[str, Any] = {"kind": "mail", "value": "kim@example.org"}
@@ -177,3 +180,39 @@ def test_nobody_is_merged_into_a_forgotten_customer() -> None:
 def test_an_unknown_customer_is_not_found() -> None:
     with pytest.raises(NotFound, match="no customer C-2026-000001-5 is recorded here"):
         given().when(cmd.Forget, customer_id=C1, reason="asked")
+
+
+def test_an_identity_of_a_merged_record_is_the_persons_already_and_moves_where_it_is_surer() -> None:
+    world = given(
+        registered(C1),
+        identified(C1),
+        registered(C2),
+        registered(C3),
+        *customers_merged(C1, C2),
+        *customers_merged(C2, C3),
+    )
+    context = {"claimed": {KEY: Claim(*KEY, C1, 2)}}
+    for assurance in ("verified", "unverified"):
+        same = world.when(cmd.Identify, customer_id=C3, **MAIL, assurance=assurance, context=context)
+        assert same == type(same)()
+    surer = world.when(cmd.Identify, customer_id=C3, **MAIL, assurance="logged_in", context=context)
+    assert told(surer) == ["C-2026-000001-5 customer.identity_removed", f"{number_of(C3)} customer.identified"]
+    version = world.customer(C3).version + 1
+    assert (surer.releases, surer.claims) == ((Release(C1, 2),), (Claim(*KEY, C3, version),))
+    world = world.after(*surer.events)
+    assert world.customer(C1).identities == ()
+    assert world.customer(C3).identities == ((version, IdentityKind.MAIL, Assurance.LOGGED_IN),)
+
+
+def test_who_holds_an_identity_is_loaded_up_to_the_record_that_stands_for_it() -> None:
+    world = given(registered(C1), identified(C1), registered(C2), registered(C3), *customers_merged(C1, C2))
+    command = cmd.Identify(customer_id=C3, **MAIL)
+    context = replace(world.context(command), claimed={KEY: Claim(*KEY, C1, 2)})
+    states: dict[UUID, Any] = {C3: world.customer(C3)}
+    assert decide(command, states, context).needs == (C1,)
+    states[C1] = world.customer(C1)
+    assert decide(command, states, context).needs == (C2,)
+    states[C2] = world.customer(C2)
+    decision = decide(command, states, context)
+    assert topics(decision) == ["customer.identified"], "the store refuses it: it is another person's"
+    assert (decision.releases, decision.claims[0].owner) == ((), C3)

@@ -146,7 +146,7 @@ def test_what_a_customer_wrote_in_others_tickets_is_in_their_history_with_its_co
     log, models = log_and_models
     people = [Life(customer_id(n)).then(cv.Registered, after()) for n in (1, 2, 3)]
     life = opened(1).then(ev.ParticipantAdded, after(), customer_id=customer_id(2))
-    said = {"direction": Direction.INBOUND, "channel": Channel.MAIL, "author_id": customer_id(2)}
+    said: dict[str, Any] = {"direction": Direction.INBOUND, "channel": Channel.MAIL, "author_id": customer_id(2)}
     life.then(ev.Commented, after(hours=1), **said, overflow="ab" * 32)
     life.then(ev.Commented, after(hours=2), direction=Direction.OUTBOUND, channel=Channel.MAIL)
     life.then(ev.CommentCorrected, after(hours=3), comment=3)

@@ -51,6 +51,9 @@ class CustomerCommands(Api):
     ) -> Recorded:
         """Record that the customer is reached or recognised by *value*; all but IP addresses belong to one customer.
 
+        What a record that was merged into this one holds is this customer's already, and nothing is recorded; where
+        it is surer now it moves to this record, and stays here if the merge is undone.
+
         Raises:
             ClaimTaken: it belongs to another customer: merge the two, or remove it there.
         """
