@@ -157,7 +157,7 @@ def test_a_case_that_another_import_brought_is_rejected_row_by_row(bench: Bench)
     for _ in range(2):  # the second run passes over what the first wrote and rejects the same
         summary = bench.imports(both, chunk_rows=2)
         assert (summary.cases, summary.rejects) == (1, 2)
-        reason = "case INC1 was brought by another import, expected a case that is new here"
+        reason = "case 'INC1' was brought by another import, expected a case that is new here"
         assert bench.rejected() == [(2, reason), (3, reason)]
     assert len(bench.events()) == 2
 
@@ -187,7 +187,7 @@ def test_bad_rows_go_to_the_reject_file_with_line_and_reason(bench: Bench) -> No
 
 
 def test_the_rejected_row_is_kept_as_it_stood(bench: Bench) -> None:
-    rows = life()
+    rows = [*life(), *life(number="INC2")]
     rows[0]["sys_updated_at"] = 'no "time", no'
     bench.imports(rows)
     with bench.rejects.open(newline="", encoding="utf-8") as file:
@@ -196,9 +196,10 @@ def test_the_rejected_row_is_kept_as_it_stood(bench: Bench) -> None:
     assert '"no ""time"", no"' in row["row"]
 
 
-def test_a_file_of_bad_rows_only_imports_nothing(bench: Bench) -> None:
-    summary = bench.imports(life(at="soon"))
-    assert (summary.cases, summary.chunks, bench.log.head()) == (0, 0, 0)
+def test_a_file_of_bad_rows_only_imports_nothing_and_ends_with_an_error(bench: Bench) -> None:
+    with pytest.raises(ImportStopped, match=r"nothing was imported, all of its 2 rows .*first, line 2: .*'soon'") as e:
+        bench.imports(life({"at": "later"}, at="soon"))
+    assert (e.value.exit_code, bench.log.head(), len(bench.rejected())) == (10, 0, 2)
 
 
 def test_more_rejects_than_allowed_stop_the_import_before_its_chunk(bench: Bench) -> None:
@@ -327,3 +328,30 @@ def test_a_run_that_took_no_row_binds_no_later_one(bench: Bench) -> None:
     with suppress(ImportStopped):
         bench.imports(rows, now=NOW)
     assert bench.imports(rows, now=NOW + timedelta(days=1)).rejects == 0
+
+
+EVIL = "\x1b[2J\u202e" + "x" * 5_000
+
+
+def test_what_a_file_holds_is_shown_without_control_bytes_and_cut(bench: Bench) -> None:
+    said = []
+    for column in ("incident_state", "sys_updated_at", "number", "made_sla", "priority"):
+        with pytest.raises(ImportStopped) as stopped:
+            bench.imports(life({column: EVIL}), rejects=None, mapping="incident_log")
+        said.append(str(stopped.value))
+    for header in (f"a,{EVIL}", f"{EVIL},{EVIL}", ",".join(f"{n}{EVIL}" for n in range(100))):
+        with pytest.raises(ImportRefused) as refused:
+            bench.imports(f"{header}\n1,2\n")
+        said.append(str(refused.value))
+    for message in said:
+        assert "\x1b" not in message
+        assert "\u202e" not in message
+        assert len(message) < 6_000
+    assert r"\x1b[2J\u202e" in said[0]
+    assert "and 60 more" in said[-1]
+
+
+def test_the_name_of_a_case_is_shown_without_control_bytes(bench: Bench) -> None:
+    bench.imports(life(number="\x1bINC"))
+    bench.imports([*life(number="\x1bINC"), *life(number="INC2")])
+    assert bench.rejected() == [(2, r"case '\x1bINC' was brought by another import, expected a case that is new here")]

@@ -11,6 +11,7 @@ from ticketcore.ids import number_of
 from ticketcore.importing.columns import Common, member
 from ticketcore.importing.drafts import source
 from ticketcore.importing.errors import RowRejected
+from ticketcore.importing.shown import shown, shown_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,9 +81,9 @@ class Activities:
         known = self._table.get(activity)
         common.labels.check(activity, self._column)
         if known is None and self._others == "reject":
-            expected = ", ".join(map(repr, self._table))
+            expected = shown_all(self._table)
             raise RowRejected(
-                f"column {self._column} is {activity!r}, expected one of {expected}"
+                f"column {self._column} is {shown(activity)}, expected one of {expected}"
                 " (or add it to `activities`, or say `others: update`)"
             )
         case = self._cases.get(name)
@@ -128,9 +129,9 @@ class Activities:
     def _check(self, known: _Compiled, values: dict[str, Any], activity: str) -> None:
         for key in ("priority", "score", "seconds", "target", "direction"):
             if key in values and values[key] is None:
-                raise RowRejected(f"activity {activity!r} has no {key}, expected one (or a `default` for it)")
+                raise RowRejected(f"activity {shown(activity)} has no {key}, expected one (or a `default` for it)")
         if known.spec.event == "time_logged" and "agent" in values and values["agent"] is None:
-            raise RowRejected(f"activity {activity!r} has no agent, expected who worked")
+            raise RowRejected(f"activity {shown(activity)} has no agent, expected who worked")
 
     def _open(self, name: str, row: Row, at: datetime, actor: str | None, known: _Compiled | None) -> Case:
         common, desk, cells = self._common, self._desk, row.cells
@@ -203,7 +204,7 @@ def _renamed(values: dict[str, Any]) -> dict[str, Any]:
 def _whole(least: int, most: int) -> Callable[[str, str], int]:
     def convert(text: str, column: str) -> int:
         if not text.strip().isdecimal() or not least <= int(text) <= most:
-            raise RowRejected(f"column {column} is {text!r}, expected a whole number from {least} to {most:,}")
+            raise RowRejected(f"column {column} is {shown(text)}, expected a whole number from {least} to {most:,}")
         return int(text)
 
     return convert

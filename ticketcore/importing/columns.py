@@ -8,6 +8,7 @@ from ticketcore.domain.commands import normalise
 from ticketcore.domain.types import Channel, IdentityKind, Level, Priority
 from ticketcore.importing.drafts import Actors
 from ticketcore.importing.errors import RowRejected
+from ticketcore.importing.shown import shown
 from ticketcore.importing.values import Labels, Texts, Times, chooser
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def member(enum: type[E]) -> Callable[[str, str], E]:
             return enum(text)
         except ValueError:
             expected = ", ".join(repr(item.value) for item in enum)
-            raise RowRejected(f"column {column} is {text!r}, expected one of {expected} (or `values` for it)") from None
+            raise RowRejected(
+                f"column {column} is {shown(text)}, expected one of {expected} (or `values` for it)"
+            ) from None
 
     return convert
 
@@ -109,7 +112,7 @@ class Common:
         if at > self._latest:
             latest = self._latest.isoformat(timespec="seconds")
             raise RowRejected(
-                f"column {column} is {text!r}, a time in the future, expected at most {latest},"
+                f"column {column} is {shown(text)}, a time in the future, expected at most {latest},"
                 " shortly after this file's import began (see the mapping's `file.times`, and --zone)"
             )
         return at
@@ -143,7 +146,7 @@ class Common:
         try:
             value = normalise(spec.identity, self.labels.check(text, spec.column))
         except ValueError as error:
-            raise RowRejected(f"column {spec.column} is {text!r}, expected {error}") from None
+            raise RowRejected(f"column {spec.column} is {shown(text)}, expected {error}") from None
         return spec.identity, value, None if spec.name is None else self.text(cells, spec.name)
 
     def text(self, cells: list[str], column: str) -> str | None:

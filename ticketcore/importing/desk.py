@@ -13,6 +13,7 @@ from ticketcore.ids import Kind, Number, aggregate_id
 from ticketcore.importing.cases import Case
 from ticketcore.importing.drafts import built, meta, source
 from ticketcore.importing.errors import RowRejected
+from ticketcore.importing.shown import shown
 from ticketcore.store.port import Claim
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Desk:
         chunk = self.chunk
         if chunk.replayed is None:
             if owner is not None:
-                raise RowRejected(f"case {case} was brought by another import, expected a case that is new here")
+                raise RowRejected(f"case {shown(case)} was brought by another import, expected a case that is new here")
             owner = self._numbers.take(Kind.TICKET, at.year)
             self._owners["external"][value] = owner
             chunk.claims.append(Claim("external", value, owner, 1))
@@ -102,7 +103,7 @@ class Desk:
                 self._owners["system"][self._system.encode()] = owner
                 chunk.claims.append(Claim("system", self._system.encode(), owner, 1))
         elif owner is None or owner not in chunk.replayed:
-            raise RowRejected(f"case {case} was brought by another import, expected a case that is new here")
+            raise RowRejected(f"case {shown(case)} was brought by another import, expected a case that is new here")
         self.cases += 1
         return owner
 

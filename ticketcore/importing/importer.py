@@ -24,6 +24,7 @@ from ticketcore.importing.reader import RowReader, file_digest
 from ticketcore.importing.records import Records
 from ticketcore.importing.rejects import RejectFile
 from ticketcore.importing.sealed import ready
+from ticketcore.importing.shown import shown_all
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def import_file(
     Raises:
         BadMapping: the mapping is not valid.
         ImportRefused: the file does not fit it or can't be read; nothing was imported.
-        ImportStopped: the import ended early; the chunks before stay.
+        ImportStopped: the import ended early; the chunks before stay. Or every row was rejected.
     """
     loaded = mapping if isinstance(mapping, LoadedMapping) else load_mapping(mapping)
     path = Path(path)
@@ -168,12 +169,21 @@ class _Run:
                 self._read(row, shape, rejects)
             self._end(rejects)
             self._tell(reader)
+            self._took_some(rejects)
             held = shape.held_back()
         return ImportSummary(
             rows=self._rows, cases=desk.cases, events=_sorted(desk.topics), irregular=_sorted(desk.irregular),
             rejects=rejects.count, held_back=held, chunks=self._chunks, skipped=self._skipped,
             seconds=time.perf_counter() - began,
         )  # fmt: skip
+
+    def _took_some(self, rejects: RejectFile) -> None:
+        if self._rows and rejects.count == self._rows and not self._skipped:
+            raise ImportStopped(
+                self._path, self._line,
+                f"nothing was imported, all of its {self._rows:,} rows were rejected (the first, {rejects.first})",
+                "see the reject file, then mend the mapping or the file",
+            )  # fmt: skip
 
     def _read(self, row: Row, shape: Records | Activities, rejects: RejectFile) -> None:
         self._rows += 1
@@ -193,10 +203,9 @@ class _Run:
     def _fits(self, columns: tuple[str, ...]) -> None:
         for column, key in columns_of(self._mapping).items():
             if column not in columns:
-                shown = ", ".join(columns[:40])
                 raise ImportRefused(
                     self._path, f"it has no column {column!r}", f"one, because the mapping's `{key}` names it",
-                    f"it has: {shown}; check `file.delimiter` and `file.encoding`",
+                    f"it has: {shown_all(columns)}; check `file.delimiter` and `file.encoding`",
                 )  # fmt: skip
 
     def _begin(self) -> None:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from ticketcore.importing.errors import ImportRefused, ImportStopped
+from ticketcore.importing.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,7 +137,7 @@ class RowReader:
             raise ImportRefused(self._path, "it is empty", "a first line of column names", "see `file.columns`")
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
-            raise ImportRefused(self._path, f"column {doubles[0]!r} stands twice", "each once", "rename one")
+            raise ImportRefused(self._path, f"column {shown(doubles[0])} stands twice", "each once", "rename one")
         return tuple(names)
 
     def _follow(self) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ticketcore.importing.columns import Common
 from ticketcore.importing.drafts import source
 from ticketcore.importing.errors import RowRejected
 from ticketcore.importing.mapping import SlaWord, Step
+from ticketcore.importing.shown import shown, shown_all
 from ticketcore.importing.stated import StatedColumns, at_opening, take
 from ticketcore.importing.steps import steps
 
@@ -120,9 +121,9 @@ class Records:
     def _step(self, state: str) -> Step:
         step = self._steps.get(state)
         if step is None:
-            expected = ", ".join(map(repr, self._steps))
+            expected = shown_all(self._steps)
             raise RowRejected(
-                f"column {self._state_column} is {state!r}, expected one of {expected} (or add it to `state.values`)"
+                f"column {self._state_column} is {shown(state)}, expected one of {expected} (or add it to `state.values`)"
             )
         self._common.labels.check(state, self._state_column)
         return step
@@ -236,8 +237,8 @@ class Records:
                 continue
             word = spec.values.get(text)
             if word is None:
-                expected = ", ".join(map(repr, spec.values))
-                raise RowRejected(f"column {spec.column} is {text!r}, expected one of {expected}")
+                expected = shown_all(spec.values)
+                raise RowRejected(f"column {spec.column} is {shown(text)}, expected one of {expected}")
             was = None if before is None else spec.values.get(before[number])
             if word is SlaWord.BREACHED and was is not SlaWord.BREACHED:
                 found.append(spec.target)

@@ -25,6 +25,10 @@ class RejectFile:
         path: ``None`` where none was named: the first bad row then stops the import.
         source: the imported file, for messages.
         most: how many are allowed; any number where it is ``None``.
+
+    Attributes:
+        count: of rejected rows.
+        first: line and reason of the first.
     """
 
     def __init__(self, path: Path | None, source: Path, most: int | None) -> None:
@@ -32,6 +36,7 @@ class RejectFile:
         self._file: IO[str] | None = None
         self._last = 0
         self.count = 0
+        self.first = ""
 
     def __enter__(self) -> Self:
         if self._path is not None:
@@ -69,6 +74,7 @@ class RejectFile:
         """
         self.count += 1
         self._last = row.line
+        self.first = self.first or f"line {row.line}: {reason}"
         if self._file is None:
             raise ImportStopped(
                 self._source, row.line, f"{reason}, and no reject file was named", "name one by --rejects"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ticketcore.importing.errors import RowRejected
+from ticketcore.importing.shown import shown, shown_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ class Times:
                 return (time.replace(tzinfo=self._zone) if time.tzinfo is None else time).astimezone(UTC)
             except (ValueError, OverflowError):
                 continue
-        raise RowRejected(f"column {column} is {text!r}, expected a time like {' or '.join(self._forms)}")
+        raise RowRejected(f"column {column} is {shown(text)}, expected a time like {' or '.join(self._forms)}")
 
 
 def _parser(form: str) -> Callable[[str], datetime]:
@@ -178,8 +179,10 @@ def chooser(
         if values is not None:
             if default is not None:
                 return default
-            expected = ", ".join(map(repr, values))
-            raise RowRejected(f"column {column} is {text!r}, expected one of {expected} (or add it to `{key}.values`)")
+            expected = shown_all(values)
+            raise RowRejected(
+                f"column {column} is {shown(text)}, expected one of {expected} (or add it to `{key}.values`)"
+            )
         value = convert(text, column)
         if len(known) < _MOST and len(text) <= _LONGEST_LABEL:
             known[text] = value
