@@ -16,6 +16,7 @@ from ticketcore.cache import StateCache
 from ticketcore.execute import Executor
 from ticketcore.numbers import NumberPool
 from ticketcore.sealing.keyring import Keyring
+from ticketcore.sealing.rotation import check_ring
 from ticketcore.sealing.sealer import Sealer
 from ticketcore.settings import Settings
 from ticketcore.setup import create_keys, migrate_all, read_models_entry, resolve
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TicketCore"]
 
+OPENING = 5.0
+"""Seconds for which opening waits for a server that is away."""
 P = ParamSpec("P")
 T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
@@ -86,6 +89,14 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
             known.dsn, name=known.log_name, pool_size=known.pool_size, keys_here=known.keys_dsn == known.dsn
         )
         keys = PostgresKeyStore(known.keys_dsn)
+        patience, keys.timeout = keys.timeout, OPENING
+        try:
+            check_ring(keyring, keys)
+            keys.timeout = patience
+        except BaseException:
+            keys.close()
+            log.close()
+            raise
         read: ReadModels = read_models_entry("default")(known, log)
         return cls(known, log, keys, Sealer(keyring, keys, Codec()), read)
 

@@ -138,7 +138,7 @@ _PHRASES: dict[Action, str] = {
     _A.UNMERGE_CUSTOMERS: "unmerge",
     _A.SHOW_TICKET: "show",
     _A.TICKET_HISTORY: "see the history of",
-    _A.READ_EVENTS: "read",
+    _A.READ_EVENTS: "read events of",
     _A.QUEUE: "see",
     _A.CUSTOMER_HISTORY: "see the history of",
     _A.FIND_CUSTOMER: "look for",

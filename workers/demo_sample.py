@@ -49,7 +49,6 @@ def play(core: TicketCore, plan: Plan, *, seed: int = 2026, progress: Callable[[
     player = _Player(core, seed, progress or (lambda _: None))
     persons = _parallel(lambda person: (person.key, player.person(person)), plan.persons)
     player.persons = dict(persons)
-    player.numbers = {key: number for key, (_, number) in persons}
     player.ids = {key: id_ for key, (id_, _) in persons}
     tickets: dict[str, UUID] = {}
     for found in _parallel(player.life, plan.lives):
@@ -90,7 +89,6 @@ class _Player:
     def __init__(self, core: TicketCore, seed: int, progress: Callable[[int], None]) -> None:
         self._core, self._seed, self._progress = core, seed, progress
         self.persons: dict[str, tuple[UUID, str]] = {}
-        self.numbers: dict[str, str] = {}
         self.ids: dict[str, UUID] = {}
         self.commands = self.repeated = 0
 
@@ -132,7 +130,7 @@ class _Player:
         self, step: Step, life: Life, known: Mapping[str, Any], tickets: dict[str, UUID], command_id: UUID
     ) -> Any:
         fields = {name: self._value(name, value, tickets) for name, value in known.items()}
-        options = {"by": self._actor(step.by, life), "command_id": command_id, "occurred_at": step.at}
+        options = {"by": _actor(step.by), "command_id": command_id, "occurred_at": step.at}
         method = getattr(self._core, step.method)
         if step.method == "open_ticket":
             return method(**options, **fields)
@@ -147,9 +145,9 @@ class _Player:
             return tuple(AttachmentContent(name=n, media_type=kind, content=content) for n, kind, content in value)
         return value
 
-    def _actor(self, by: str, life: Life) -> Actor:
-        if by == "customer":
-            return Actor.customer(self.numbers[life.person], Assurance.VERIFIED)
+    def _actor(self, by: str) -> Actor:
+        if by == "customer":  # the service hands in what customers write, and says when it was received
+            return Actor.system("portal")
         role, _, id_ = by.partition(":")
         return Actor(role=Role(role), id=id_, version="1" if role == Role.POLICY else None)
 

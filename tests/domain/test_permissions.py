@@ -4,7 +4,7 @@ from tests.domain.given import ANA, C1, C2, KIM, T1, given, opened, participant_
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.commands import build
 from ticketcore.domain.decide import DECIDERS, facts_of
-from ticketcore.domain.types import Actor, Assurance, Channel, Direction, Label, Priority, Role
+from ticketcore.domain.types import Actor, Assurance, Channel, Direction, Label, Level, Priority, Role
 from ticketcore.errors import NotAllowed
 from ticketcore.permissions import GRANTS, READS, WRITES, Action, Facts, check, is_allowed
 
@@ -53,7 +53,7 @@ def test_a_refusal_names_the_roles_that_may() -> None:
     with pytest.raises(NotAllowed) as refusal:
         check(actor(Role.ANALYST), Action.REDACT, Facts(which="ticket T-2026-000042-6"))
     assert str(refusal.value) == (
-        "analyst somebody may not redact ticket T-2026-000042-6: expected one of the roles privacy_officer"
+        "analyst somebody may not redact a comment of ticket T-2026-000042-6: expected one of the roles privacy_officer"
         " (ask somebody entitled)"
     )
 
@@ -109,11 +109,17 @@ def test_nobody_writes_in_anothers_name() -> None:
     assert facts_of(inquiry, {}, {C2}).own
 
 
-@pytest.mark.parametrize(("field", "value"), [("team_id", "sales"), ("priority", Priority.HIGH), ("external", "X1")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("team_id", "sales"), ("priority", Priority.HIGH), ("urgency", Level.HIGH), ("category", "vip"),
+        ("subcategory", "gold"), ("tags", ("vip",)), ("external", "X1"),
+    ],
+)  # fmt: skip
 def test_a_customer_opens_a_ticket_without_deciding_for_staff(field: str, value: Label) -> None:
     plain = build(cmd.OpenTicket, channel=Channel.FORM, requester_id=C1, body="Hello")
     check(KIM, plain.ACTION, facts_of(plain, {}, {C1}))
     command = plain.model_copy(update={field: value})
     check(ANA, command.ACTION, facts_of(command, {}))
-    with pytest.raises(NotAllowed, match="no team, agent, priority or outside number"):
+    with pytest.raises(NotAllowed, match="no team, agent, category, tag, priority, impact, urgency or outside number"):
         check(KIM, command.ACTION, facts_of(command, {}, {C1}))

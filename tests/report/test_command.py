@@ -73,7 +73,7 @@ def test_an_explanation_names_versions_and_positions(environment: dict[str, str]
         (("--by", "mood"), 2, "expected one of day, week"),
         (("--csv", "--json"), 2, "expected one format"),
         (("--team", "nobody"), 7, "cannot report on team 'nobody' alone"),
-        (("--as", "customer:C-2026-000001-1"), 7, "may not report"),
+        (("--as", "customer:C-2026-000001-1"), 7, "may not see the performance report"),
     ],
 )
 def test_a_wrong_wish_is_one_clear_message(

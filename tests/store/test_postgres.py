@@ -26,7 +26,11 @@ pytestmark = pytest.mark.servers
         ("DELETE FROM log.events", "delete log.events"),
         ("TRUNCATE log.events", "truncate log.events"),
         ("UPDATE log.blobs SET data = ''", "update log.blobs"),
+        ("DELETE FROM log.blobs", "delete log.blobs"),
+        ("TRUNCATE log.blobs", "truncate log.blobs"),
         ("UPDATE log.receipts SET count = 9", "update log.receipts"),
+        ("DELETE FROM log.receipts", "delete log.receipts"),
+        ("TRUNCATE log.receipts", "truncate log.receipts"),
     ],
 )
 def test_what_was_recorded_can_not_be_changed_even_by_the_owner(

@@ -62,7 +62,15 @@ def facts_of(command: Command, states: States, identities: Collection[UUID] = ()
         staff_fields=any(
             getattr(command, name, None) not in (None, ())
             for name in (
-                "team_id", "agent_id", "priority", "impact", "urgency", "category", "subcategory", "tags", "external",
+                "team_id",
+                "agent_id",
+                "priority",
+                "impact",
+                "urgency",
+                "category",
+                "subcategory",
+                "tags",
+                "external",
             )
         ),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ticketcore.errors import KeyMissing
+from ticketcore.errors import KeyMissing, SealBroken
 from ticketcore.sealing.sealer import owner_aad
 
 if TYPE_CHECKING:
@@ -20,7 +20,25 @@ if TYPE_CHECKING:
     from ticketcore.sealing.keyring import Keyring
     from ticketcore.store.port import KeyStore
 
-__all__ = ["retire", "rotate"]
+__all__ = ["check_ring", "retire", "rotate"]
+
+SECRETS = ("command", "identity")
+"""Names of the secrets that the first command makes."""
+
+
+def check_ring(keyring: Keyring, store: KeyStore) -> None:
+    """Return where the ring opens what the store holds; asked of its secrets, which a rotation wraps last.
+
+    Raises:
+        KeyMissing: the ring lacks the key, or has another one of that id. An empty store takes any ring.
+    """
+    for name in SECRETS:
+        wrapped = store.secret(name)
+        if wrapped is not None:
+            try:
+                keyring.unwrap(wrapped, owner_aad(name))
+            except SealBroken as error:
+                raise KeyMissing(f"the key-encryption keys are not those of the stored keys: {error}") from error
 
 
 def rotate(

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from ticketcore.errors import Forgotten, StoreUnavailable
+from ticketcore.store.patience import cause_of, persist
 from ticketcore.store.port import WrappedKey
 
 if TYPE_CHECKING:
@@ -43,20 +44,20 @@ _TABLES = ("keys.persons", "keys.event_keys", "keys.secrets")
 class PostgresKeyStore:
     """Fulfils :class:`ticketcore.store.port.KeyStore`. Thread-safe; a forked child gets connections of its own.
 
-    Every method is one transaction, and repeating it does no harm: it is done again once where the connection broke.
+    Every method is one transaction, and repeating it does no harm: it is done again while the server is away.
 
     Args:
         dsn: libpq connection string or URI; nothing is connected before the first use.
         pool_size: the most connections per process, from 1.
-        timeout: seconds to wait for a connection.
+        timeout: seconds for which a server that is away is tried again.
     Raises:
         StoreUnavailable: (every method) the server can't be reached, or its schema is not migrated.
     """
 
-    def __init__(self, dsn: str, *, pool_size: int = 4, timeout: float = 10.0) -> None:
+    def __init__(self, dsn: str, *, pool_size: int = 4, timeout: float = 30.0) -> None:
         self._dsn = dsn
         self._size = pool_size
-        self._timeout = timeout
+        self.timeout = timeout
         self._pools: dict[int, ConnectionPool[psycopg.Connection[TupleRow]]] = {}
 
     def put_persons(self, wrapped: Mapping[UUID, bytes], key_id: str) -> None:
@@ -222,7 +223,7 @@ class PostgresKeyStore:
                 _bounded(self._dsn),
                 min_size=0,
                 max_size=self._size,
-                timeout=self._timeout,
+                timeout=min(self.timeout, 2.0),
                 open=False,
                 reconnect_timeout=1.0,  # whoever waits asks again: a long outage must not lead to a long pause after it
                 name="ticketcore-keys",
@@ -234,22 +235,26 @@ class PostgresKeyStore:
         return pool
 
     def _run(self, work: Callable[[psycopg.Connection[TupleRow]], T]) -> T:
+        def once() -> T:
+            with self._pool().connection() as connection:
+                return work(connection)
+
         try:
-            try:
-                with self._pool().connection() as connection:
-                    return work(connection)
-            except PoolTimeout:
-                raise
-            except psycopg.OperationalError:
-                self._pool().check()  # the server went and may be back: drop what broke
-                with self._pool().connection() as connection:
-                    return work(connection)
+            # What broke is dropped: the server went and may be back.
+            return persist(once, self.timeout, self._away, lambda: self._pool().check())
         except psycopg.errors.UndefinedTable as error:
             raise StoreUnavailable(
                 "the data base of the keys has no key tables, expected schema 'keys' (run `ticketcore db migrate`)"
             ) from error
         except psycopg.OperationalError as error:
             raise _unavailable(error) from error
+
+
+    def _away(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"cannot reach the data base of the keys, {conninfo_to_dict(self._dsn).get('dbname', '')!r}: it did not answer"
+            f" for {self.timeout:g} s: {cause_of(error, self._dsn)} (is the server up, is the DSN right?)"
+        )
 
 
 def _bounded(dsn: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ticketcore.store.datastore import Datastore
 
-__all__ = ["patiently"]
+__all__ = ["cause_of", "patiently", "persist"]
 
 T = TypeVar("T")
 _TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
@@ -36,31 +36,51 @@ def patiently(datastore: Datastore, patience: float, work: Callable[[Connection[
     Raises:
         StoreUnavailable: the server did not come back in time.
     """
+
+    def once() -> T:
+        with datastore.connection() as connection:
+            return work(connection)
+
+    def unavailable(error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"cannot {what}: data base {datastore.dbname!r} did not answer for {patience:g} s:"
+            f" {cause_of(error, datastore.dsn)} (start the server or mend the DSN; repeating the same command id"
+            " records nothing twice)"
+        )
+
+    return persist(once, patience, unavailable, datastore.pool.check)  # what broke goes; new connections are made for it
+
+
+def persist(
+    work: Callable[[], T], patience: float, unavailable: Callable[[Exception], StoreUnavailable],
+    recover: Callable[[], object],
+) -> T:  # fmt: skip
+    """Return ``work()``; where the server was lost, again after a pause and *recover*, for *patience* seconds.
+
+    Raises:
+        StoreUnavailable: the server did not come back in time; *unavailable* makes it of the last error.
+    """
     deadline = time.monotonic() + patience
     pause = 0.01
     while True:
         try:
-            with datastore.connection() as connection:
-                return work(connection)
+            return work()
         except _TRANSIENT as error:
             if isinstance(error, _NEVER):
                 raise
             if time.monotonic() + pause > deadline:
-                raise StoreUnavailable(
-                    f"cannot {what}: data base {datastore.dbname!r} did not answer for {patience:g} s:"
-                    f" {_cause(datastore, error)} (start the server or mend the DSN; repeating the same command id"
-                    " records nothing twice)"
-                ) from error
+                raise unavailable(error) from error
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
         pause = min(2 * pause, 1.0)
         with suppress(psycopg.Error):
-            datastore.pool.check()  # what broke goes; new connections are made for it
+            recover()
 
 
-def _cause(datastore: Datastore, error: Exception) -> str:
+def cause_of(error: Exception, dsn: str) -> str:
+    """Return in one line why the server of *dsn* did not answer."""
     if isinstance(error, PoolTimeout):  # says only that it waited
         try:
-            psycopg.connect(datastore.dsn, connect_timeout=2).close()
+            psycopg.connect(dsn, connect_timeout=2).close()
         except psycopg.Error as reason:
             error = reason
     return " ".join(str(error).split())

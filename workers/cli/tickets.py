@@ -67,7 +67,7 @@ def history(number: Number, as_: AsOption = None, json: JsonOption = False) -> N
         ("position", "#", "event", "recorded", "occurred", "actor", "what"),
         (
             (e.position, e.version, e.topic + (" (irregular)" if e.irregular else ""), e.recorded_at, e.occurred_at, e.actor,
-             _short(e.fields) if e.readable else "[unreadable: its key is gone]")
+             _short(e.fields) if e.readable else e.note or "[unreadable: its key is gone]")
             for e in entries
         ),
     )  # fmt: skip
