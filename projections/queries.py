@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from projections.feed import Decode, Log
 from projections.runner import Runner
@@ -18,6 +19,7 @@ from projections.schema import MODELS, Connection, connect
 from ticketcore.errors import StoreUnavailable, WaitTimeout
 from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.read_models import Correspondence, QueueEntry
+from ticketcore.store.patience import cause_of, persist
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,10 +74,13 @@ class PostgresReadModels:
         log: the log.
         decode: record -> event.
         projects: whether :meth:`wait_for` folds the log itself; else it waits for a worker that does.
+        patience: seconds for which a server that is away is tried again.
     """
 
-    def __init__(self, dsn: str, log: Log, decode: Decode, *, projects: bool = True) -> None:
-        self._dsn = dsn
+    def __init__(
+        self, dsn: str, log: Log, decode: Decode, *, projects: bool = True, patience: float = 30.0
+    ) -> None:
+        self._dsn, self._patience = dsn, patience
         self._projects = projects
         self.runner = Runner(dsn, log, decode)
         self._mutex = threading.Lock()
@@ -144,20 +149,23 @@ class PostgresReadModels:
             raise WaitTimeout(what, version, timeout)
 
     def _rows(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
-        for attempt in (1, 2):
+        def once() -> list[tuple[Any, ...]]:
             try:
                 with self._connected() as connection:
                     return connection.execute(statement.encode(), parameters).fetchall()
-            except psycopg.OperationalError as error:
-                if attempt > 1:  # an idle connection may have died with a restarted server: try a fresh one once
-                    raise StoreUnavailable(
-                        f"the read models' data base does not answer: {error} (is the server up?)"
-                    ) from error
-            except psycopg.errors.UndefinedTable as error:
-                raise StoreUnavailable(
-                    f"a read model has no tables here: {error} (run `ticketcore db migrate`)"
-                ) from error
-        raise AssertionError  # pragma: no cover
+            except StoreUnavailable as error:
+                raise error.__cause__ or error from None
+
+        try:
+            return persist(once, self._patience, self._away, lambda: None)
+        except psycopg.errors.UndefinedTable as error:
+            raise StoreUnavailable(f"a read model has no tables here: {error} (run `ticketcore db migrate`)") from error
+
+    def _away(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"the read models' data base {conninfo_to_dict(self._dsn).get('dbname', '')!r} did not answer for"
+            f" {self._patience:g} s: {cause_of(error, self._dsn)} (is the server up? see TICKETCORE_READ_DSN)"
+        )
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:

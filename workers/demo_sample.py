@@ -130,7 +130,7 @@ class _Player:
         self, step: Step, life: Life, known: Mapping[str, Any], tickets: dict[str, UUID], command_id: UUID
     ) -> Any:
         fields = {name: self._value(name, value, tickets) for name, value in known.items()}
-        options = {"by": _actor(step.by), "command_id": command_id, "occurred_at": step.at}
+        options = {"by": self._actor(step.by), "command_id": command_id, "occurred_at": step.at}
         method = getattr(self._core, step.method)
         if step.method == "open_ticket":
             return method(**options, **fields)

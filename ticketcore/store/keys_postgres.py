@@ -249,7 +249,6 @@ class PostgresKeyStore:
         except psycopg.OperationalError as error:
             raise _unavailable(error) from error
 
-
     def _away(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(
             f"cannot reach the data base of the keys, {conninfo_to_dict(self._dsn).get('dbname', '')!r}: it did not answer"

@@ -48,7 +48,8 @@ def patiently(datastore: Datastore, patience: float, work: Callable[[Connection[
             " records nothing twice)"
         )
 
-    return persist(once, patience, unavailable, datastore.pool.check)  # what broke goes; new connections are made for it
+    # What broke goes; new connections are made for it.
+    return persist(once, patience, unavailable, datastore.pool.check)
 
 
 def persist(
