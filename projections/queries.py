@@ -77,9 +77,7 @@ class PostgresReadModels:
         patience: seconds for which a server that is away is tried again.
     """
 
-    def __init__(
-        self, dsn: str, log: Log, decode: Decode, *, projects: bool = True, patience: float = 30.0
-    ) -> None:
+    def __init__(self, dsn: str, log: Log, decode: Decode, *, projects: bool = True, patience: float = 30.0) -> None:
         self._dsn, self._patience = dsn, patience
         self._projects = projects
         self.runner = Runner(dsn, log, decode)

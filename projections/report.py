@@ -2,7 +2,8 @@
 
 Agents are people. Figures are per team, never per agent, and a team's figures are shown only where at least
 :data:`K` tickets and :data:`K` different agents (or none known at all) are behind them. Smaller teams are counted
-together under :data:`OTHER_TEAMS`. In a report of one team, rows below these numbers are withheld.
+together under :data:`OTHER_TEAMS`. In a report of one team, rows below these numbers are withheld. In any report,
+durations and scores over fewer than :data:`K` tickets are withheld.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from projections.report_figures import FIGURES, PERFORMANCE_FIGURES, SOURCE_FIGURES, FigureKind
-from projections.report_flow import flow, resolution
-from projections.report_groups import groups, require_shown
+from projections.report_flow import resolution
+from projections.report_groups import groups, require_shown, weeks
 from projections.report_query import Connection, figures, run, snapshot, tickets_from
 from projections.report_types import (
     DIMENSIONS,
@@ -60,7 +61,7 @@ def report(dsn: str, selection: Selection | None = None, *, by: str | None = Non
             source=source[0][1] if source else (),
             by=by,
             groups=groups(connection, by, chosen) if by else (),
-            weeks=tuple({"key": key, **row} for key, row in flow(connection, "week", chosen).items()),
+            weeks=weeks(connection, chosen),
             resolution=resolution(connection),
             notes=_notes(chosen, by),
         )
@@ -114,7 +115,11 @@ def explain(dsn: str, name: str, selection: Selection | None = None, *, limit: i
 
 def _notes(selection: Selection, by: str | None) -> tuple[str, ...]:
     zone = f"Tickets count by their opening; days, weeks and months are those of {selection.zone}."
-    notes = [zone, "Times are calendar time; business time needs a calendar, and none is in force."]
+    notes = [
+        zone,
+        "Times are calendar time; business time needs a calendar, and none is in force.",
+        f"Durations and scores over fewer than {K} tickets are withheld, and so is the age of a backlog of fewer.",
+    ]
     if by == "team" or selection.team is not None:
         notes.append(
             f"Agents are people: a team's figures are shown where at least {K} tickets and {K} different agents (or no known"

@@ -8,18 +8,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from projections.report_query import Connection, number, run, text
-from projections.report_types import PERIODS, Selection
+from projections.report_types import PERIODS, K, Selection
 from ticketcore.errors import InvalidCommand
 
 __all__ = ["flow", "resolution"]
 
 MAX_PERIODS = 800
+AGES = ("mean_age_days", "median_age_days", "p90_age_days")
 
 
 def flow(connection: Connection, period: str, selection: Selection) -> dict[str, dict[str, Any]]:
     """Return what happened in each period, with the backlog and its age at its end; every period has a row.
 
-    It counts all tickets, also those opened before the selection begins.
+    The age is null where fewer than :data:`K` tickets wait. It counts all tickets, also those opened before the selection begins.
 
     Raises:
         InvalidCommand: there are more than :data:`MAX_PERIODS` periods.
@@ -47,7 +48,7 @@ def flow(connection: Connection, period: str, selection: Selection) -> dict[str,
             "at": end,
             "backlog": state["tickets"],
             **{name: state[name] for name in ("pending", "on_hold")},
-            **{name: number(state[name]) for name in ("mean_age_days", "median_age_days", "p90_age_days")},
+            **{name: number(state[name]) if state["tickets"] >= K else None for name in AGES},
         }
     return periods
 

@@ -10,7 +10,7 @@ from projections.report_flow import flow
 from projections.report_query import Connection, Rows, figures, run
 from projections.report_types import OTHER_TEAMS, PERIODS, Group, K, Selection, Withheld
 
-__all__ = ["groups", "require_shown"]
+__all__ = ["groups", "require_shown", "weeks"]
 
 
 def groups(connection: Connection, by: str, selection: Selection) -> tuple[Group, ...]:
@@ -19,11 +19,9 @@ def groups(connection: Connection, by: str, selection: Selection) -> tuple[Group
     if by == "team":
         return _teams(connection, values)
     periods = flow(connection, by, selection) if by in PERIODS else {}
-    key = f"to_char(t.opened_local, '{PERIODS[by]}')" if by in PERIODS else f"t.{by}"
+    key = _period_key(by) if by in PERIODS else f"t.{by}"
     found = dict(figures(connection, PERFORMANCE_FIGURES, key, values))
-    small: set[str | None] = set()
-    if selection.team is not None:
-        small = {row["key"] for row in _behind(connection, key) if _is_small(row)}
+    small = _small(connection, key, {*found, *periods}) if selection.team is not None else set()
     names = sorted({*found, *periods}, key=lambda name: (name is None, name or ""))
     return tuple(
         Group(name, (), withheld=True)
@@ -31,6 +29,27 @@ def groups(connection: Connection, by: str, selection: Selection) -> tuple[Group
         else Group(name, found.get(name, ()), flow=periods.get(name) if name is not None else None)
         for name in names
     )
+
+
+def weeks(connection: Connection, selection: Selection) -> tuple[dict[str, Any], ...]:
+    """Return what happened in each week; of one team, only where :func:`groups` by week would not withhold it."""
+    found = flow(connection, "week", selection)
+    small: set[str | None] = set()
+    if selection.team is not None:
+        small = _small(connection, _period_key("week"), set(found))
+    return tuple(
+        {"key": key, "withheld": True, **dict.fromkeys(row)} if key in small else {"key": key, "withheld": False, **row}
+        for key, row in found.items()
+    )
+
+
+def _period_key(period: str) -> str:
+    return f"to_char(t.opened_local, '{PERIODS[period]}')"
+
+
+def _small(connection: Connection, key: str, names: set[str | None]) -> set[str | None]:
+    """Return which of *names* must be withheld in a report of one team; a period without openings is one of them."""
+    return names - {row["key"] for row in _behind(connection, key) if not _is_small(row)}
 
 
 def _behind(connection: Connection, key: str) -> Rows:

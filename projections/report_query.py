@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from projections.report_figures import FigureKind
-from projections.report_types import Figure, Selection
+from projections.report_types import Figure, Selection, guarded
 from projections.schema import connect
 from ticketcore.errors import StoreUnavailable
 
@@ -76,7 +76,7 @@ def figures(
         (
             row["key"],
             tuple(
-                Figure(kind.name, number(row[f"v{n}"]), kind.unit, row[f"c{n}"], kind.definition, kind.section)
+                guarded(Figure(kind.name, number(row[f"v{n}"]), kind.unit, row[f"c{n}"], kind.definition, kind.section))
                 for n, kind in enumerate(kinds)
             ),
         )

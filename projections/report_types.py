@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,11 +11,15 @@ from ticketcore.errors import InvalidCommand, TicketCoreError
 
 __all__ = [
     "DIMENSIONS", "OTHER_TEAMS", "PERIODS", "BehindTicket", "Explanation", "Figure", "Group", "K", "Report", "Selection",
-    "Withheld", "checked",
+    "Withheld", "checked", "guarded",
 ]  # fmt: skip
 
 K = 5
-"""Fewest tickets, and fewest different agents, that may stand behind a team's figures."""
+"""Fewest tickets, and fewest different agents, behind a team's figures; fewest tickets behind a mean or percentile."""
+TEAM_DAYS = 7
+"""Fewest days that a report of one team covers."""
+_SHOWN = ("tickets", "events", "percent", "paths")
+"""Units of counts; a duration or a score of few tickets is that of a person."""
 OTHER_TEAMS = "(other teams)"
 PERIODS = {"day": "YYYY-MM-DD", "week": 'IYYY-"W"IW', "month": "YYYY-MM"}
 """Period -> how its key is written."""
@@ -48,7 +52,7 @@ class Selection(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A value; ``None`` where it does not exist. ``count``: on how many tickets it rests."""
+    """A value; ``None`` where it does not exist, or is ``withheld``. ``count``: on how many tickets it rests."""
 
     name: str
     value: float | None
@@ -56,6 +60,7 @@ class Figure(NamedTuple):
     count: int | None  # type: ignore[assignment]  # a tuple's own count is not used
     definition: str
     section: str
+    withheld: bool = False
 
 
 class Group(NamedTuple):
@@ -63,7 +68,8 @@ class Group(NamedTuple):
 
     Attributes:
         withheld: too few people are behind it; then it has no figures.
-        flow: of periods: what was opened, solved, closed and reopened in it, and the backlog at its end.
+        flow: of periods: what was opened, solved, closed and reopened in it, and the backlog at its end with its age,
+            which is null where fewer than :data:`K` tickets wait.
     """
 
     key: str | None
@@ -79,7 +85,8 @@ class Report(NamedTuple):
         figures: of all selected tickets.
         source: as an import's source states and as derived; empty where nothing was imported.
         by: the dimension of ``groups``.
-        weeks: opened, solved, closed, reopened in each week, with backlog and age at its end.
+        weeks: opened, solved, closed, reopened in each week, with backlog and age at its end; nothing but ``key`` and
+            ``withheld`` where too few stand behind a team's week.
         resolution: tickets by time from opening to last solved, in classes.
         notes: what a reader must know.
     """
@@ -127,6 +134,13 @@ class Explanation(NamedTuple):
     tickets: tuple[BehindTicket, ...]
 
 
+def guarded(figure: Figure) -> Figure:
+    """Return *figure*, without its value where that is a duration or score over fewer than :data:`K` tickets."""
+    if figure.value is None or figure.unit in _SHOWN or (figure.count or 0) >= K:
+        return figure
+    return figure._replace(value=None, withheld=True)
+
+
 def checked(selection: Selection, by: str | None) -> Selection:
     if by == "agent":
         raise InvalidCommand(
@@ -136,7 +150,7 @@ def checked(selection: Selection, by: str | None) -> Selection:
     if by is not None and by not in DIMENSIONS:
         raise InvalidCommand("report", "--by", by, f"one of {', '.join(DIMENSIONS)}", "choose one")
     try:
-        ZoneInfo(selection.zone)
+        zone = ZoneInfo(selection.zone)
     except (KeyError, ValueError, OSError):
         raise InvalidCommand(
             "report", "--zone", selection.zone, "an IANA zone", "as in Europe/Berlin; see the tz database"
@@ -149,4 +163,23 @@ def checked(selection: Selection, by: str | None) -> Selection:
         raise InvalidCommand(
             "report", "--to", until.isoformat(), f"a time after --from ({since.isoformat()})", "swap or correct them"
         )
+    if selection.team is not None:
+        _check_window(since, until, now, zone)
     return selection._replace(now=now)
+
+
+def _check_window(since: datetime | None, until: datetime | None, now: datetime, zone: ZoneInfo) -> None:
+    """Refuse a team's window that is narrow or ends within a day: two of them could be subtracted to a few tickets."""
+    for option, instant in (("--from", since), ("--to", until)):
+        if instant is not None and instant.astimezone(zone).time() != time():
+            raise InvalidCommand(
+                "report", option, instant.isoformat(), f"a midnight in {zone.key}: a report of one team covers whole days",
+                "give a date",
+            )  # fmt: skip
+    if since is not None:
+        days = ((until or now).astimezone(zone).date() - since.astimezone(zone).date()).days
+        if days < TEAM_DAYS:
+            raise InvalidCommand(
+                "report", "--from", since.isoformat(), f"at least {TEAM_DAYS} days for one team, not {max(days, 0)}",
+                "widen the period, or report --by team",
+            )  # fmt: skip

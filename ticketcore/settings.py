@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ticketcore.errors import ConfigurationError
+
 __all__ = ["Settings"]
+
+
+_SHOWN = frozenset({"cache_size", "home", "inline", "key_file", "log_name", "pool_size", "wait_timeout"})
+"""Settings without secrets: a message may repeat their value."""
 
 
 class Settings(BaseSettings):
@@ -45,6 +51,22 @@ class Settings(BaseSettings):
     cache_size: Annotated[int, Field(ge=0)] = 10_000
     inline: bool | None = None
     wait_timeout: Annotated[float, Field(gt=0)] = 10.0
+
+    def __init__(self, **values: Any) -> None:
+        """Take *values*, and what is not among them from the environment.
+
+        Raises:
+            ConfigurationError: the first value that can't be taken; secrets are not repeated.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            shown = f"is {first['input']!r}" if name in _SHOWN else "can't be taken"
+            raise ConfigurationError(
+                f"{name} (TICKETCORE_{name.upper()}) {shown}: {first['msg']} (correct or unset it)"
+            ) from None
 
     @property
     def projects_inline(self) -> bool:

@@ -38,7 +38,7 @@ def test_asking_in_a_folder_without_a_data_base_makes_none(bare: Bare) -> None:
 )
 def test_a_wrong_setting_is_named_with_its_value(bare: Bare, name: str, value: str, said: str) -> None:
     message = bare(**{name: value}).fails(3, "queue")
-    assert f"{name} is '{value}'" in message
+    assert f"({name}) is '{value}'" in message
     assert said in message
     done = bare(**{name: value})("queue", "--json")
     assert json.loads(done.stderr)["error"] == "configuration"

@@ -22,14 +22,18 @@ def at_hours(hours: float) -> Any:
     return after(hours=hours)
 
 
-def three_lives() -> list[Life]:
-    """One answered at once, one with a way through everything, one that still waits."""
+def three_lives(times: int = 1) -> list[Life]:
+    """One answered at once, one with a way through everything, one that still waits; and the same again, *times* in all."""
+    return [life for n in range(times) for life in _three(3 * n)]
+
+
+def _three(before: int) -> list[Life]:
     customer = Actor.customer("C-2026-000001-0")
-    quick = opened(1, after(), team_id="post", category="invoice", language="de")
+    quick = opened(before + 1, after(), team_id="post", category="invoice", language="de")
     reply(quick, 2)
     quick.then(ev.Solved, after(hours=4)).then(ev.Closed, after(hours=100)).then(ev.Rated, after(hours=101), score=5)
 
-    long = opened(2, after(hours=1), team_id="post", category="parcel", priority=Priority.HIGH)
+    long = opened(before + 2, after(hours=1), team_id="post", category="parcel", priority=Priority.HIGH)
     long.then(ev.SlaApplied, after(hours=1), SYSTEM, target=SlaTarget.RESOLUTION, policy="gold 1")
     long.then(ev.Assigned, after(hours=2), team_id="bill", agent_id="ana")
     reply(long, 4)
@@ -44,7 +48,7 @@ def three_lives() -> list[Life]:
     long.then(ev.Solved, after(hours=21)).then(ev.Rated, after(hours=22), score=2)
     long.then(ev.TimeLogged, after(hours=22), seconds=5400, agent_id="ana")
 
-    waiting = opened(3, after(days=1), channel=Channel.CHAT)
+    waiting = opened(before + 3, after(days=1), channel=Channel.CHAT)
     return [quick, long, waiting]
 
 

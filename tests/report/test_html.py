@@ -48,8 +48,8 @@ def outline(page: str) -> Outline:
 
 @pytest.fixture
 def page(database: str) -> str:
-    lives = three_lives()
-    lives.append(opened(4, LATER, category="<b>&\"'</b>"))
+    lives = three_lives(5)
+    lives.append(opened(40, LATER, category="<b>&\"'</b>"))
     project(database, lives)
     found = report(database, Selection(now=LATER), by="channel")
     return html_page(found, {"category": report(database, Selection(now=LATER), by="category").groups})

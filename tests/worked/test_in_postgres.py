@@ -6,7 +6,7 @@ What is added up here stands ticket by ticket in the lives. First replies, in se
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from psycopg.rows import namedtuple_row
 from projections.history import Message
 from projections.performance import Facts, Interval
 from projections.queries import PostgresReadModels
-from projections.report import Selection, report
+from projections.report import Selection, explain, report
 from projections.runner import Runner
 from projections.schema import connect, install
 from tests.projections.given import ListLog
@@ -197,17 +197,21 @@ def test_an_undone_merge_is_no_solution_on_its_day(lived: str) -> None:
 
 def test_the_report_says_the_same_in_its_units(lived: str) -> None:
     now = datetime(2026, 11, 1, tzinfo=UTC)
-    made = report(lived, Selection(zone="Europe/Berlin", now=now), by="day")
+    made = report(lived, Selection(zone="Europe/Berlin", now=now))
     found = {figure.name: figure.value for figure in made.figures}
     assert (found["tickets"], found["solved_tickets"], found["one_touch_tickets"]) == (32, 29, 19)
     assert found["first_reply_median_hours"] == 1
     assert found["first_reply_p90_hours"] == pytest.approx(6.3)  # 22,680 / 3,600
     assert (found["sla_first_reply_attained_tickets"], found["sla_next_reply_attained_tickets"]) == (1, 1)
     assert (found["sla_next_reply_breached_tickets"], found["sla_resolution_breached_tickets"]) == (1, 1)
-    assert (found["reopened_tickets"], found["reopenings"], found["score_mean"]) == (3, 4, 5)
-    groups = {group.key: {figure.name: figure.value for figure in group.figures} for group in made.groups}
-    assert groups["2026-03-29"]["last_solved_median_hours"] == 3  # the short night
-    assert groups["2026-10-25"]["last_solved_median_hours"] == 5  # the long one
+    assert (found["reopened_tickets"], found["reopenings"]) == (3, 4)
+    assert [t.shows["score"] for t in explain(lived, "score_mean").tickets] == [5]
+    for day, hours in (("2026-03-29", 3), ("2026-10-25", 5)):  # the short night, and the long one
+        begin = datetime.fromisoformat(f"{day}T00:00+00:00") - timedelta(hours=2)
+        (ticket,) = explain(
+            lived, "last_solved_median_hours", Selection(begin, begin + timedelta(days=1), now=now)
+        ).tickets
+        assert ticket.shows["hours"] == hours
 
 
 def test_the_queue_names_what_waits_next_to_take_first(lived: str) -> None:

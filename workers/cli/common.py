@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from pydantic import ValidationError
 
 from ticketcore.app import TicketCore
 from ticketcore.domain.types import Actor, Assurance, Role
-from ticketcore.errors import ConfigurationError, InvalidCommand, StoreUnavailable
+from ticketcore.errors import InvalidCommand, StoreUnavailable
 from ticketcore.settings import Settings
 from workers.cli.output import cell, console, plain, print_json, table
 
@@ -39,12 +38,7 @@ def settings() -> Settings:
     Raises:
         ConfigurationError: a variable has a value that can't be taken.
     """
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = f"TICKETCORE_{'_'.join(map(str, first['loc'])).upper()}"
-        raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
+    return Settings()
 
 
 def existing() -> Settings:

@@ -131,7 +131,7 @@ def csv_rows(made: Report) -> list[dict[str, Any]]:
     if made.by is None:
         return [figure._asdict() for figure in (*made.figures, *made.source)]
     names = [figure.name for figure in made.figures]
-    flows = [name for name in (made.weeks[0] if made.weeks else {}) if name != "key"]
+    flows = [name for name in (made.weeks[0] if made.weeks else {}) if name not in {"key", "withheld"}]
     rows = []
     for group in made.groups:
         values = {figure.name: figure.value for figure in group.figures}
