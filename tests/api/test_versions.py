@@ -133,12 +133,43 @@ def test_an_older_library_neither_shows_nor_decides_on_what_it_cannot_read(
     core.solve(other, by=ANA)
     assert core.show_ticket(other, by=ANA).status == "solved"
 
-    for arguments in (["ticket", "show", escalated], ["ticket", "history", assigned], ["events", "--json"]):
-        refused = cli(settings, *arguments)
-        assert refused.returncode == 8, (arguments, refused)
-        assert "upgrade ticketcore here" in refused.stderr
+    refused = cli(settings, "ticket", "show", escalated)
+    assert refused.returncode == 8, refused
+    assert "upgrade ticketcore here" in refused.stderr
     assert cli(settings, "ticket", "show", other).returncode == 0
     assert cli(settings, "verify", "--quiet").returncode == 0
+
+
+def test_an_older_library_reads_the_log_past_what_it_does_not_know(core: TicketCore, settings: Settings) -> None:
+    escalated, assigned = opened(core), opened(core)
+    newer(settings, "escalate", escalated)
+    newer(settings, "assign", assigned)
+    late = opened(core)
+
+    entries = list(core.read_events(by=AUDIT))
+    assert [(e.position, e.number, e.version, e.topic) for e in entries] == [
+        (1, escalated, 1, "ticket.opened"),
+        (2, assigned, 1, "ticket.opened"),
+        (3, escalated, 2, "ticket.escalated"),
+        (4, assigned, 2, "ticket.assigned"),
+        (5, late, 1, "ticket.opened"),
+    ]
+    assert [e.fields.get("subject") for e in entries] == ["Hello", "Hello", None, None, "Hello"]
+    unknown = entries[2]
+    assert (unknown.readable, unknown.fields, unknown.actor, unknown.occurred_at) == (False, {}, None, None)
+    assert unknown.recorded_at >= entries[1].recorded_at
+    assert unknown.note is not None
+    assert "upgrade ticketcore here" in unknown.note
+    assert [e.readable for e in core.ticket_history(assigned, by=AUDIT)] == [True, False]
+
+    listed = cli(settings, "events", "--json")
+    assert listed.returncode == 0, listed
+    assert [json.loads(line)["topic"] for line in listed.stdout.splitlines()] == [e.topic for e in entries]
+    for arguments in (["events"], ["ticket", "history", escalated]):
+        table = cli(settings, *arguments)
+        assert table.returncode == 0, table
+        assert "ticket.escalated" in table.stdout
+    assert "upgrade ticketcore here" in " ".join(cli(settings, "ticket", "history", escalated).stdout.split())
 
 
 def test_once_the_newer_version_is_here_the_dead_letters_fold_and_nothing_is_missing(
