@@ -38,9 +38,9 @@ _COLUMNS = (
     ("one_touch_percent", "one-touch %", 1),
     ("first_reply_median_hours", "first reply p50, h", 1),
     ("last_solved_mean_hours", "resolution mean, h", 1),
-    ("last_solved_median_hours", "p50", 1),
-    ("last_solved_p90_hours", "p90", 1),
-    ("last_solved_p95_hours", "p95", 1),
+    ("last_solved_median_hours", "resolution p50, h", 1),
+    ("last_solved_p90_hours", "resolution p90, h", 1),
+    ("last_solved_p95_hours", "resolution p95, h", 1),
     ("sla_breached_percent", "SLA broken %", 1),
     ("score_mean", "rating", 2),
 )
@@ -97,6 +97,7 @@ def _cards(known: Mapping[str, Figure]) -> str:
     cards = "".join(
         f'<li title="{escape(known[name].definition)}"><b>{number(known[name].value, digits)}</b><span>{escape(words)}</span></li>'
         for name, words, digits in _CARDS
+        if known[name].value is not None
     )
     return f'<ul class="cards">{cards}</ul>'
 
@@ -124,8 +125,8 @@ def _plots(report: Report) -> str:
             "Age of the backlog in days at the end of each week",
             keys,
             [
-                ("median", [week["median_age_days"] or 0 for week in report.weeks]),
-                ("90th percentile", [week["p90_age_days"] or 0 for week in report.weeks]),
+                ("median", [week["median_age_days"] for week in report.weeks]),
+                ("90th percentile", [week["p90_age_days"] for week in report.weeks]),
             ],
         ),
         columns("Tickets by time from opening to the last solution", list(report.resolution)),
@@ -137,17 +138,18 @@ def _group(by: str, groups: Sequence[Group]) -> str:
     counted = [(group, {figure.name: figure.value for figure in group.figures}) for group in groups]
     ordered = sorted(counted, key=lambda entry: -(entry[1].get("tickets") or 0))
     top, rest = ordered[:_MOST], len(ordered) - _MOST
+    kept = [column for column in _COLUMNS if any(values.get(column[0]) is not None for _, values in top)]
     rows = "".join(
         f'<tr><th scope="row">{escape(_name(group))}</th>'
         + (
-            f'<td colspan="{len(_COLUMNS)}">withheld: too few tickets or people</td>'
+            f'<td colspan="{max(1, len(kept))}">withheld: too few tickets or people</td>'
             if group.withheld
-            else "".join(f"<td>{number(values.get(name), digits)}</td>" for name, _, digits in _COLUMNS)
+            else "".join(f"<td>{number(values.get(name), digits)}</td>" for name, _, digits in kept)
         )
         + "</tr>"
         for group, values in top
     )
-    head = "".join(f'<th scope="col">{escape(words)}</th>' for _, words, _ in _COLUMNS)
+    head = "".join(f'<th scope="col">{escape(words)}</th>' for _, words, _ in kept)
     shown = [(group, values) for group, values in top if not group.withheld]
     plots = [
         bars(

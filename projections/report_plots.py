@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 
 __all__ = ["bars", "columns", "lines"]
 
@@ -25,10 +26,15 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:,.1f}"  # noqa: PLR2004 one digit
 
 
-def lines(title: str, keys: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], height: int = 260) -> str:
-    """Return lines over common keys: ``(name, one value a key)`` each; the colours are the style's c1, c2, ..."""
+def lines(
+    title: str, keys: Sequence[str], series: Sequence[tuple[str, Sequence[float | None]]], height: int = 260
+) -> str:
+    """Return lines over common keys: ``(name, one value a key)`` each; ``None`` is a gap.
+
+    The colours are the style's c1, c2, ...
+    """
     bottom = height - 34
-    top = nice_ceiling(max((max(values, default=0) for _, values in series), default=0))
+    top = nice_ceiling(max((value for _, values in series for value in values if value is not None), default=0))
     step = (WIDTH - _LEFT - _RIGHT) / max(1, len(keys) - 1)
 
     def x(n: int) -> float:
@@ -44,9 +50,15 @@ def lines(title: str, keys: Sequence[str], series: Sequence[tuple[str, Sequence[
         for n in range(0, len(keys), every)
     )
     for number, (name, values) in enumerate(series, 1):
-        points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(values))
-        parts.append(f'<polyline class="line c{number}" points="{points}"><title>{escape(name)}</title></polyline>')
+        for known, stretch in groupby(enumerate(values), key=lambda point: point[1] is not None):
+            points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in stretch if value is not None)
+            if known:
+                parts.append(
+                    f'<polyline class="line c{number}" points="{points}"><title>{escape(name)}</title></polyline>'
+                )
         for n, value in enumerate(values) if len(values) <= WIDTH // 10 else ():
+            if value is None:
+                continue
             parts.append(
                 f'<circle class="dot c{number}" cx="{x(n):.1f}" cy="{y(value):.1f}" r="2.4">'
                 f"<title>{escape(keys[n])}: {escape(name)} {short(value)}</title></circle>"

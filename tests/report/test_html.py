@@ -1,6 +1,7 @@
 """The report's page: well-formed, self-contained, and it says what the report says."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from projections.report import Selection, report
 from projections.report_html import html_page
 from projections.report_plots import bars, columns, lines, nice_ceiling
-from tests.projections.given import opened
+from tests.projections.given import after, ev, opened
 from tests.report.given import LATER, project, three_lives
 
 _VOID = {"meta", "line", "rect", "circle", "polyline"}
@@ -85,6 +86,29 @@ def test_plots_have_a_text_for_those_who_do_not_see_them(page: str) -> None:
 def test_an_empty_report_is_a_page_too(database: str) -> None:
     project(database, [])
     assert "No ticket was opened in this period." in "".join(outline(html_page(report(database))).texts)
+
+
+@pytest.mark.servers
+def test_what_has_no_value_has_no_card_and_no_column(database: str) -> None:
+    life = opened(1, external="INC1").then(ev.SlaBreached, after(hours=2), target="resolution")
+    project(database, [life.then(ev.Solved, after(hours=3))])
+    found = report(database, Selection(now=LATER), by="channel")
+    page = html_page(found)
+    assert "<span>tickets</span>" in page
+    for absent in ("% of promises broken", "% one-touch", "mean rating of 5", ">SLA broken %<", ">one-touch %<"):
+        assert absent not in page
+
+
+@pytest.mark.servers
+def test_a_teams_page_leaves_a_gap_where_a_week_is_withheld(database: str) -> None:
+    lives = [opened(n, after(), team_id="north") for n in range(1, 7)]
+    lives += [opened(9, after(days=9), team_id="north")]
+    lives += [opened(n, after(days=16), team_id="north") for n in range(10, 17)]
+    project(database, lives)
+    page = html_page(report(database, Selection(team="north", now=LATER + timedelta(days=30))))
+    outline(page)
+    opened_line = page.split("Opened and solved tickets by week</figcaption>")[1].split("</svg>")[0]
+    assert opened_line.count('<polyline class="line c1"') == 2
 
 
 @pytest.mark.parametrize(
