@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,15 @@ def test_formats_agree(environment: dict[str, str], tmp_path: Path) -> None:
     page = tmp_path / "out" / "page.html"
     assert run(environment, "--html", str(page)).returncode == 0
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_narrow_terminal_breaks_no_words(environment: dict[str, str]) -> None:
+    for arguments in ((), ("--by", "channel"), ("--by", "week"), ("--explain", "public_replies")):
+        narrow = run({**environment, "COLUMNS": "80"}, *arguments).stdout
+        assert max(map(len, narrow.splitlines())) <= 80
+        wide = run({**environment, "COLUMNS": "250"}, *arguments).stdout
+        assert set(re.findall(r"\w+", narrow)) <= set(re.findall(r"\w+", wide))
+        assert "…" not in narrow
 
 
 def test_an_explanation_names_versions_and_positions(environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from ticketcore.setup import create_keys, migrate_all, resolve
 from ticketcore.store.codec import Codec
 from workers.cli import customers, queue, tickets
 from workers.cli.common import console, parse_zone, settings, table
+from workers.cli.output import progress_bar
 from workers.cli.report import page, read_models
 from workers.cli.report_tables import print_report
 from workers.demo_plan import make_plan
@@ -58,7 +60,7 @@ def demo(
     """Go the whole way: start PostgreSQL, record, project, queue, history, replay, report. Repeating doubles nothing."""
     if data is not None and not data.is_file():
         raise InvalidCommand("import", "--data", str(data), "a file", "check the path")
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPED_WIDTH
     steps = _Steps()
     try:
@@ -131,10 +133,13 @@ def _import(core: TicketCore, data: Path, mapping: str, zone: ZoneInfo) -> None:
         def progress(rows_read: int, bytes_read: int, size: int) -> None:
             bar.update(task, total=size, completed=bytes_read, description=f"{rows_read:,} rows; bytes")
 
+        rejects = Path(f"{data.name}.rejects.csv")
         done = import_file(
-            data, mapping, zone=zone, rejects=Path(f"{data.name}.rejects.csv"), log=core.log, sealer=core.sealer,
+            data, mapping, zone=zone, rejects=rejects, log=core.log, sealer=core.sealer,
             codec=Codec(), by=Actor.system("import"), progress=progress,
         )  # fmt: skip
+    if not done.rejects and not done.already_imported:
+        rejects.unlink(missing_ok=True)  # nothing but a header
     console.print(
         f"  {done.rows:,} rows, {done.cases:,} tickets, {sum(done.events.values()):,} events,"
         f" {sum(done.irregular.values()):,} irregular, {done.rejects:,} rejected"
@@ -151,7 +156,7 @@ def _progress(unit: str) -> Iterator[tuple[Progress, Any]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with progress_bar(*columns, quiet=False) as bar:
         yield bar, bar.add_task(unit, total=None)
 
 

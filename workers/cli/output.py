@@ -16,8 +16,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
+    from rich.console import JustifyMethod
     from rich.progress import ProgressColumn
 
 __all__ = ["cell", "console", "heading", "plain", "print_json", "progress_bar", "say", "table", "text"]
@@ -37,8 +38,10 @@ console = _console()
 _messages = Console(stderr=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; ``None`` shows as a dash, times to the second, a column without any value not at all.
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Container[str] = ()
+) -> None:
+    """Print a table, the columns *numbers* flush right; ``None`` shows as a dash, times to the second, a column without any value not at all.
 
     Where the terminal is too narrow, each row is printed as a paragraph instead: its first cell, then ``name value``.
     """
@@ -50,7 +53,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     kept = [at for at in range(len(columns)) if any(row[at] != "-" for row in cells)]
     grid = Table(header_style="bold")
     for at in kept:
-        grid.add_column(columns[at], no_wrap=at != kept[-1])
+        justify: JustifyMethod = "right" if columns[at] in numbers else "left"
+        grid.add_column(columns[at], no_wrap=at != kept[-1], justify=justify)
     for row in cells:
         grid.add_row(*(row[at] for at in kept))
     needed = console.measure(grid, options=console.options.update(width=10_000)).maximum

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from projections.report_types import OTHER_TEAMS
 from workers.cli.common import cell, console
+from workers.cli.output import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from projections.report import Explanation, Figure, Report
 
@@ -37,12 +35,13 @@ _COUNTS = {
     "one_touch_percent": "one-touch %", "sla_breached_percent": "SLA broken %", "score_mean": "score",
 }  # fmt: skip
 _TIMES = {
-    "first_reply_median_hours": "first reply h p50", "first_reply_p90_hours": "p90",
-    "last_solved_mean_hours": "resolution h mean", "last_solved_median_hours": "p50", "last_solved_p90_hours": "p90 ",
-    "last_solved_p95_hours": "p95", "requester_wait_median_hours": "requester waits h p50",
+    "first_reply_median_hours": "first reply h p50", "first_reply_p90_hours": "first reply h p90",
+    "last_solved_mean_hours": "resolution h mean", "last_solved_median_hours": "resolution h p50",
+    "last_solved_p90_hours": "resolution h p90", "last_solved_p95_hours": "resolution h p95", "requester_wait_median_hours": "requester waits h p50",
     "agent_wait_median_hours": "agent waits h p50",
 }  # fmt: skip
 _FLOW = ("opened", "solved", "closed", "reopened", "backlog", "pending", "on_hold", "median_age_days", "p90_age_days")
+_FLOW_HEADS = tuple(name.replace("_", " ") for name in _FLOW)
 _WEEKS = 12
 
 
@@ -51,19 +50,6 @@ def shown(value: float | None, digits: int = 2) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
-
-
-def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]], *, texts: Sequence[str] = ()
-) -> None:
-    """Print a table whose first column is never cut; columns are numbers, flush right, but for the first and *texts*."""
-    grid = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
-    for number, column in enumerate(columns):
-        text = number == 0 or column in texts
-        grid.add_column(column, justify="left" if text else "right", no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        grid.add_row(*("-" if value is None else escape(value) for value in row))
-    console.print(grid)
 
 
 def print_report(made: Report) -> None:
@@ -93,13 +79,14 @@ def _print_figures(made: Report) -> None:
                      *(shown(values[f"{name}_{part}_{unit}"].value) for part in ("mean", "median", "p90", "p95")))
                     for name, (words, unit) in _SPEED.items()
                 ),
-                texts=("unit",),
+                numbers=("tickets", "mean", "p50", "p90", "p95"),
             )  # fmt: skip
     weeks = made.weeks[-_WEEKS:]
     table(
         "Backlog at the end of each week" + (f", the last {_WEEKS}" if len(made.weeks) > _WEEKS else ""),
-        ("week", *(name.replace("_", " ") for name in _FLOW)),
-        ((week["key"], *(shown(week[name], 1) for name in _FLOW)) for week in weeks),
+        ("week", *_FLOW_HEADS),
+        ((_key(week["key"], withheld=week["withheld"]), *(shown(week[name], 1) for name in _FLOW)) for week in weeks),
+        numbers=_FLOW_HEADS,
     )
     if made.source:
         _print_section("As the source states and as derived", made.source, digits=4)
@@ -110,7 +97,7 @@ def _print_section(title: str, figures: Sequence[Figure], digits: int = 2) -> No
         title,
         ("figure", "value", "unit", "of tickets", "what it is"),
         ((f.name, shown(f.value, digits), f.unit, shown(f.count), f.definition) for f in figures),
-        texts=("unit", "what it is"),
+        numbers=("value", "of tickets"),
     )
 
 
@@ -123,8 +110,9 @@ def _print_groups(made: Report) -> None:
     if any(flow for _, _, flow in rows):
         table(
             f"{title}: what happened in it, and the backlog at its end",
-            (made.by or "", *(name.replace("_", " ") for name in _FLOW)),
+            (made.by or "", *_FLOW_HEADS),
             ((key, *(shown((flow or {}).get(name), 1) for name in _FLOW)) for key, _, flow in rows),
+            numbers=_FLOW_HEADS,
         )
         title += " of the opening"
     for columns, what in ((_COUNTS, "counts"), (_TIMES, "times")):
@@ -132,6 +120,7 @@ def _print_groups(made: Report) -> None:
             f"{title}: {what}",
             (made.by or "", *columns.values()),
             ((key, *(shown(values.get(name)) for name in columns)) for key, values, _ in rows),
+            numbers=tuple(columns.values()),
         )
 
 
@@ -159,7 +148,7 @@ def print_explanation(found: Explanation, tickets: Sequence[dict[str, Any]]) -> 
             (t["number"], t["external"], *(_value(t[name]) for name in shows), _events(t["events"]))
             for t in tickets
         ),
-        texts=("external", "events", "path", "status"),
+        numbers=[name for name in shows if name not in {"path", "status"}],
     )  # fmt: skip
     if len(tickets) < found.total:
         console.print("More: --limit N, or all with --json or --csv.", style="dim")
