@@ -146,6 +146,8 @@ def test_the_command_line_says_the_same_with_positions_and_full_precision(import
     positions = [event["position"] for ticket in shown["tickets"] for event in ticket["events"]]
     assert positions
     assert all(isinstance(position, int) for position in positions)
+    irregular = json.loads(_run(imported, tmp_path, "report", "--explain", "irregular_events", "--json"))
+    assert irregular["figure"]["value"] == sum(len(ticket["events"]) for ticket in irregular["tickets"]) == 45
     rows = _run(imported, tmp_path, "report", "--by", "category", "--csv").splitlines()
     assert rows[0].startswith("category,withheld,tickets,")
 
