@@ -44,7 +44,7 @@ def test_a_setting_out_of_range_is_named_with_its_variable() -> None:
     ):
         Settings(pool_size=0)
     with pytest.raises(ConfigurationError) as refused:
-        Settings(dsn=5, keys=["secret-key"])  # type: ignore[arg-type]
+        Settings(dsn=5, keys=["secret-key"])
     assert "secret-key" not in str(refused.value)
 
 

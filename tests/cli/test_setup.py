@@ -96,6 +96,14 @@ def test_keys_are_rotated_and_the_old_one_retired(own_cli: Cli, desk: Desk, tmp_
 
 
 @pytest.mark.servers
+def test_keys_are_managed_by_operators_only(cli: Cli, desk: Desk) -> None:
+    for command in (("status",), ("rotate",), ("retire", "x"), ("scrub",)):
+        said = cli.fails(7, "keys", *command, "--as", "agent:ana")
+        assert "agent ana may not manage the keys: expected one of the roles operator" in said
+    assert "active: " in cli.ok("keys", "status", "--as", "operator:ops")
+
+
+@pytest.mark.servers
 def test_a_log_of_another_name_is_refused(cli: Cli) -> None:
     assert "is named 'main', expected 'other'" in cli.fails(3, "queue", TICKETCORE_LOG_NAME="other")
 
