@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -94,6 +95,14 @@ def test_a_forgotten_customer_gets_no_new_ticket(core: TicketCore) -> None:
         core.open_ticket(channel="form", requester=zoe, by=SHOP)
 
 
+def test_repeating_a_command_of_a_customer_who_was_forgotten_since_returns_its_first_result(core: TicketCore) -> None:
+    zoe, id_ = person(core), uuid4()
+    first = core.open_ticket(channel="form", requester=zoe, body="B", by=SHOP, command_id=id_)
+    core.forget(zoe, reason="asked to", by=PRIVACY)
+    again = core.open_ticket(channel="form", requester=zoe, body="B", by=SHOP, command_id=id_)
+    assert (again.number, again.repeated) == (first.number, True)
+
+
 def test_text_of_a_ticket_that_was_nobody_s_goes_with_every_later_requester(core: TicketCore) -> None:
     zoe, max_ = person(core), person(core, "Max")
     ticket = core.open_ticket(channel="mail", body="ZOE WROTE", by=SHOP).number
@@ -153,8 +162,6 @@ def test_a_process_with_cached_keys_goes_on_writing_after_a_forgetting(core: Tic
 
 
 def test_repeating_a_forgetting_finishes_what_a_crash_left(core: TicketCore) -> None:
-    from uuid import uuid4
-
     zoe, id_ = person(core), uuid4()
     ticket = core.open_ticket(channel="mail", body="ZOE WROTE", by=SHOP).number
     core.change_requester(ticket, requester=zoe, by=ANA)
