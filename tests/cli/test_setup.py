@@ -96,7 +96,7 @@ def test_keys_are_rotated_and_the_old_one_retired(own_cli: Cli, desk: Desk, tmp_
 
 
 @pytest.mark.servers
-def test_keys_are_managed_by_operators_only(cli: Cli, desk: Desk) -> None:
+def test_keys_are_managed_by_operators_only(cli: Cli) -> None:
     for command in (("status",), ("rotate",), ("retire", "x"), ("scrub",)):
         said = cli.fails(7, "keys", *command, "--as", "agent:ana")
         assert "agent ana may not manage the keys: expected one of the roles operator" in said
