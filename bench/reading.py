@@ -18,7 +18,7 @@ from bench.stock_projection import project_queues
 from projections.runner import Runner
 from projections.schema import install
 from ticketcore.domain.ticket_events import TicketEvent
-from ticketcore.execute import project
+from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ticketcore.domain.types import (
     Status,
 )
 from ticketcore.errors import TicketCoreError
-from ticketcore.execute import Options, Recorded
+from ticketcore.execution import Options, Recorded
 from ticketcore.read_models import QueueEntry
 from ticketcore.replay import Clock, HistoryEntry, Message, TicketView
 from ticketcore.settings import Settings

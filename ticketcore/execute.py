@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ticketcore.domain import customer, ticket
-from ticketcore.domain.context import Context
+from ticketcore.domain import customer
 from ticketcore.domain.customer_commands import CustomerCommand, Forget
 from ticketcore.domain.customer_events import CustomerForgotten
 from ticketcore.domain.decide import decide, facts_of
@@ -21,14 +18,23 @@ from ticketcore.domain.types import Actor, Role
 from ticketcore.errors import (
     ClaimTaken,
     CommandReused,
-    Conflict,
     Forgotten,
-    InvalidCommand,
     NotFound,
     StoreUnavailable,
     TicketCoreError,
 )
-from ticketcore.ids import Kind, aggregate_id, kind_of, number_of, parse_number
+from ticketcore.execution import (
+    Options,
+    Recorded,
+    State,
+    View,
+    check_between,
+    check_expected,
+    context_of,
+    project,
+    which_of,
+)
+from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
 from ticketcore.permissions import check, is_allowed
 from ticketcore.prepare import Prepared, own_persons, prepare
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
@@ -39,74 +45,20 @@ if TYPE_CHECKING:
     from ticketcore.cache import StateCache
     from ticketcore.domain.base import Event
     from ticketcore.domain.commands import Command
+    from ticketcore.domain.context import Context
     from ticketcore.domain.decide import Decision
     from ticketcore.numbers import NumberPool
     from ticketcore.sealing.sealer import Sealer
     from ticketcore.store.codec import Codec
     from ticketcore.store.group import GroupCommit
-    from ticketcore.store.port import EventLog, KeyStore, Outcome, Receipt, Record
+    from ticketcore.store.port import EventLog, KeyStore, Outcome, Receipt
 
-__all__ = ["Executor", "Options", "Recorded", "State", "project"]
+__all__ = ["Executor"]
 
-State = ticket.Ticket | customer.Customer
 ATTEMPTS = 60
 """How often a command is decided again, while others write to the same ticket, before it is given up."""
 LONGEST_PAUSE = 0.1
 """Seconds, of the random pause before another attempt."""
-FUTURE = timedelta(minutes=5)
-"""How far ahead of this machine's clock ``occurred_at`` may be. Clocks of two machines differ by seconds; a time that is
-really ahead would hold the ticket's time there, since that never goes back, and make every later event look late."""
-
-
-class Options(TypedDict, total=False):
-    """What every command takes beside its own content.
-
-    Keys:
-        command_id: names the command; repeating it returns the first result and records nothing.
-        occurred_at: when it was received or done; now where not given. Aware, at most :data:`FUTURE` ahead of now.
-        claimed_at: a mail's own Date or the like; orders nothing. Aware.
-        correlation_id: the first command of the conversation.
-        causation_id: the event or command that caused this one.
-        expected_version: refuse with :class:`Conflict` where the aggregate has another version.
-    """
-
-    command_id: UUID | None
-    occurred_at: datetime | None
-    claimed_at: datetime | None
-    correlation_id: UUID | None
-    causation_id: UUID | None
-    expected_version: int | None
-
-
-class Recorded(NamedTuple):
-    """What a command recorded.
-
-    Attributes:
-        id: of the aggregate that the command is about; the new one's where it made one.
-        version: the aggregate's after the command.
-        position: in the log, of the command's last event; ``None`` where the command changed nothing.
-        events: as recorded; empty where the command changed nothing. A repeat has them without personal content.
-        repeated: the command had been recorded before, and this is its first result.
-    """
-
-    id: UUID
-    version: int
-    position: int | None
-    events: tuple[Event, ...]
-    repeated: bool = False
-
-    @property
-    def number(self) -> str:
-        """The aggregate's number as people write it."""
-        return number_of(self.id)
-
-
-class _View(NamedTuple):
-    """The states that a decision is made on. ``records``: the streams as loaded; ``None`` where they were hot."""
-
-    states: dict[UUID, State | None]
-    receipt: Receipt | None
-    records: dict[UUID, Sequence[Record]] | None
 
 
 class Executor:
@@ -133,7 +85,7 @@ class Executor:
         States may come from the cache; whatever would reject the command or make it a no-op is decided again on
         freshly loaded ones.
         """
-        context = _context(command, by, options, self._sealer)
+        context = context_of(command, by, options, self._sealer)
         digest = self._digest(command, by)
         try:
             self._check_customers(command, by)
@@ -145,17 +97,17 @@ class Executor:
         ids = tuple(aggregate_id(self._numbers.take(kind), self._log.name) for kind in command.CREATES)
         streams = command.streams()
         fresh = False
-        before: _View | None = None
+        before: View | None = None
         gone: set[UUID] = set()
         for attempt in range(ATTEMPTS):
             view = self._view(streams, context.command_id, fresh=fresh)
             if view.receipt is not None:
                 return self._first_result(command, view.receipt, digest)
             if before is not None:
-                _check_between(command, before, view, context.now)
+                check_between(command, before, view, context.now)
             loaded = view.records is not None
             try:
-                _check_expected(command, view, options.get("expected_version"))
+                check_expected(command, view, options.get("expected_version"))
                 if not is_allowed(by, command.ACTION):  # by role alone; the facts narrow and explain
                     check(by, command.ACTION, facts_of(command, view.states, self.identities(by)))
                 prepared = prepare(command, view.states, ids, gone, self._sealer, self._log)
@@ -197,7 +149,7 @@ class Executor:
         return self._view(tuple(ids), None, fresh=True).states
 
     def _decide(
-        self, command: Command, view: _View, context: Context, ids: tuple[UUID, ...], prepared: Prepared
+        self, command: Command, view: View, context: Context, ids: tuple[UUID, ...], prepared: Prepared
     ) -> Decision:
         claimed = {
             key: claim
@@ -212,11 +164,11 @@ class Executor:
             replace(context, content=prepared.content, new_ids=ids, claimed=claimed, tickets=tickets),
         )
 
-    def _view(self, streams: Sequence[UUID], command_id: UUID | None, *, fresh: bool) -> _View:
+    def _view(self, streams: Sequence[UUID], command_id: UUID | None, *, fresh: bool) -> View:
         if not fresh:
             hot = self._cache.get(streams)
             if len(hot) == len(set(streams)):
-                return _View(hot, None, None)
+                return View(hot, None, None)
         loaded = self._log.load(streams, command_id)
         states: dict[UUID, State | None] = {}
         for id_ in streams:
@@ -224,7 +176,7 @@ class Executor:
             states[id_] = state
             if state is not None:
                 self._cache.put(state)
-        return _View(states, loaded.receipt, dict(loaded.streams))
+        return View(states, loaded.receipt, dict(loaded.streams))
 
     def identities(self, by: Actor) -> Collection[UUID]:
         """Return the ids that stand for an acting customer: their record's and all that are merged with it."""
@@ -252,7 +204,7 @@ class Executor:
         self,
         command_id: UUID,
         digest: bytes,
-        view: _View,
+        view: View,
         decision: Decision,
         prepared: Prepared,
         ids: tuple[UUID, ...],
@@ -315,7 +267,7 @@ class Executor:
         command: Command,
         outcome: Outcome,
         decision: Decision,
-        view: _View,
+        view: View,
         digest: bytes,
         ids: tuple[UUID, ...],
     ) -> Recorded | None:
@@ -335,8 +287,7 @@ class Executor:
                 return self._first_result(command, receipt, digest)
             case ClaimConflict(claim, owner):
                 owner = self.standing_for(owner)
-                which = f"{(kind_of(owner) or Kind.CUSTOMER).name.lower()} {number_of(owner)}"
-                raise ClaimTaken(claim.kind.removeprefix("identity:"), owner, which)
+                raise ClaimTaken(claim.kind.removeprefix("identity:"), owner, which_of(owner))
             case VersionConflict() | PersonGone():
                 return None
 
@@ -359,72 +310,3 @@ class Executor:
     def _digest(self, command: Command, by: Actor) -> bytes:
         text = f"{by.role}\0{by.id}\0".encode() + command.canonical()
         return self._sealer.command_digest(text)
-
-
-def project(state: State | None, id_: UUID, events: Iterable[Event]) -> State | None:
-    """Fold *events* into the state of the ticket or customer *id_*."""
-    if kind_of(id_) is Kind.CUSTOMER:
-        return customer.project(state, events)  # type: ignore[arg-type]
-    return ticket.project(state, events)  # type: ignore[arg-type]
-
-
-def _context(command: Command, by: Actor, options: Options, sealer: Sealer) -> Context:
-    context = Context(
-        actor=by,
-        command_id=options.get("command_id") or _new_command_id(),
-        now=datetime.now(UTC),
-        occurred_at=options.get("occurred_at"),
-        claimed_at=options.get("claimed_at"),
-        correlation_id=options.get("correlation_id"),
-        causation_id=options.get("causation_id"),
-        digest=sealer.identity_digest,
-    )
-    if context.at > context.now + FUTURE:
-        raise InvalidCommand(
-            f"{command.NAME} {command.NOUN}",
-            "occurred_at",
-            context.at.isoformat(),
-            f"at most {FUTURE} after now, {context.now.isoformat(timespec='seconds')}",
-            "give the time of reception, or leave it out; what a mail says of itself is claimed_at",
-        )
-    return context
-
-
-def _new_command_id() -> UUID:
-    """Return a UUIDv7 (RFC 9562, 5.7): ids made one after the other lie together in the index of the receipts."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62))
-
-
-def _which(id_: UUID) -> str:
-    return f"{(kind_of(id_) or Kind.TICKET).name.lower()} {number_of(id_)}"
-
-
-def _check_expected(command: Command, view: _View, expected: int | None) -> None:
-    if expected is None or not command.streams():
-        return
-    main = command.streams()[0]
-    state = view.states.get(main)
-    actual = state.version if state else 0
-    if actual != expected:
-        records = (view.records or {}).get(main, ())
-        between = [r.topic for r in records if r.originator_version > expected]
-        raise Conflict(command.NAME, _which(main), expected, actual, between)
-
-
-def _check_between(command: Command, before: _View, view: _View, began: datetime) -> None:
-    """Raise where what was recorded since *before*, and while the command ran, does not commute with it.
-
-    A hot state may have been old before the command *began*; what was recorded before that is no conflict.
-    """
-    for id_, records in (view.records or {}).items():
-        known = before.states.get(id_)
-        expected = known.version if known else 0
-        between = [
-            r.topic
-            for r in records
-            if r.originator_version > expected and (before.records is not None or r.recorded_at >= began)
-        ]
-        if command.conflicts_with.intersection(between):
-            raise Conflict(command.NAME, _which(id_), expected, records[-1].originator_version, between)

@@ -13,7 +13,8 @@ from ticketcore.ids import Kind, aggregate_id, parse_number
 
 if TYPE_CHECKING:
     from ticketcore.domain.types import Actor
-    from ticketcore.execute import Executor, Options, Recorded
+    from ticketcore.execute import Executor
+    from ticketcore.execution import Options, Recorded
     from ticketcore.sealing.sealer import Sealer
     from ticketcore.store.port import EventLog
 

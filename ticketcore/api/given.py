@@ -12,7 +12,7 @@ from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.invalid import Described, Frozen, as_invalid, described
 from ticketcore.domain.types import Actor, IdentityKind, Label, Role, UtcTime
 from ticketcore.errors import InvalidCommand, NotAllowed
-from ticketcore.execute import Options, Recorded
+from ticketcore.execution import Options, Recorded
 from ticketcore.ids import Kind
 from ticketcore.replay import Clock
 

@@ -21,6 +21,7 @@ from ticketcore.domain.customer import Customer
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Actor, IdentityKind, Role
 from ticketcore.errors import NotFound, UnknownEvent
+from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.replay import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ticketcore.domain.base import Event
-    from ticketcore.execute import Recorded, State
+    from ticketcore.execution import Recorded
     from ticketcore.read_models import Correspondence, QueueEntry, ReadModels
     from ticketcore.settings import Settings
     from ticketcore.store.codec import Codec
@@ -239,11 +240,7 @@ class Queries(Api):
     def _recorded(self, id_: UUID, by: Actor, action: Action) -> list[RecordedEvent]:
         records = self._log.load((id_,)).streams.get(id_, ())
         events = [self._codec.decode(record) for record in records]
-        state: State | None = None
-        if events:
-            from ticketcore.execute import project
-
-            state = project(None, id_, events)
+        state = project(None, id_, events)
         if not isinstance(state, Ticket):
             raise NotFound("ticket", number_of(id_) if kind_of(id_) is not None else id_)
         own = set(self._executor.identities(by))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from ticketcore.api.base import Api, Name
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.types import Actor, Channel, Direction, Level, LinkKind, Priority, SlaTarget
-from ticketcore.execute import Options, Recorded
+from ticketcore.execution import Options, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

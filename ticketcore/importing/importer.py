@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from ticketcore.collector import no_collection
 from ticketcore.errors import Forgotten
-from ticketcore.execute import FUTURE
+from ticketcore.execution import FUTURE
 from ticketcore.ids import Kind, kind_of
 from ticketcore.importing.activities import Activities
 from ticketcore.importing.desk import Chunk, Desk, Numbers
@@ -99,7 +99,7 @@ def import_file(
     mapping's content, the zone, *chunk_rows* and the chunk's number: run again after any interruption, it reads from
     the start, passes over the chunks that are in the log and goes on behind them.
 
-    A row whose time is more than :data:`ticketcore.execute.FUTURE` after the import's beginning is rejected. The
+    A row whose time is more than :data:`ticketcore.execution.FUTURE` after the import's beginning is rejected. The
     beginning is that of the run that appended the first chunk; reruns take it from the log, so they reject the same.
 
     Args:
