@@ -15,7 +15,7 @@ from projections.queues import IN_QUEUE, order
 from projections.schema import MODELS
 from ticketcore.errors import WaitTimeout
 from ticketcore.ids import Kind, kind_of, number_of
-from ticketcore.read_models import Correspondence, QueueEntry
+from ticketcore.read_models import Correspondence, Entry, QueueEntry
 from ticketcore.store.codec import Codec
 from ticketcore.store.port import Record
 
@@ -104,7 +104,7 @@ class MemoryReadModels:
         return [QueueEntry(*(getattr(row, name) for name in QueueEntry._fields)) for row in rows[:limit]]
 
     def history(
-        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None
+        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None, after: Entry | None = None
     ) -> Sequence[Correspondence]:
         with self._mutex:
             rows = self.tables["history"].rows
@@ -120,7 +120,13 @@ class MemoryReadModels:
         found = [entry for entry in known if entry[1].requester_id in persons or entry[2].author_id in persons]
         found.sort(key=lambda entry: (entry[0].occurred_at, entry[0].ticket_id, entry[0].version), reverse=True)
         entries = [_correspondence(message, owner, original) for message, owner, original in found]
-        return [e for e in entries if e.direction != "internal" and (before is None or e.occurred_at < before)][:limit]
+        return [
+            e
+            for e in entries
+            if e.direction != "internal"
+            and (before is None or e.occurred_at < before)
+            and (after is None or (e.occurred_at, e.ticket_id, e.version) < after)
+        ][:limit]
 
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
         with self._mutex:

@@ -18,7 +18,7 @@ from projections.runner import Runner
 from projections.schema import MODELS, Connection, connect
 from ticketcore.errors import StoreUnavailable, WaitTimeout
 from ticketcore.ids import Kind, kind_of, number_of
-from ticketcore.read_models import Correspondence, QueueEntry
+from ticketcore.read_models import Correspondence, Entry, QueueEntry
 from ticketcore.store.patience import cause_of, persist
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ _HISTORY = """
 SELECT requester_id, author_id, ticket_id, number, version, occurred_at, kind, direction, channel, actor, sealed, overflow,
     blobs
 FROM history.history_of(%(customer_id)s)
-WHERE %(before)s::timestamptz IS NULL OR occurred_at < %(before)s
+WHERE (%(before)s::timestamptz IS NULL OR occurred_at < %(before)s)
+    AND (%(at)s::timestamptz IS NULL OR (occurred_at, ticket_id, version) < (%(at)s, %(ticket)s::uuid, %(version)s::integer))
 ORDER BY occurred_at DESC, ticket_id DESC, version DESC
 LIMIT %(limit)s
 """
@@ -118,9 +119,11 @@ class PostgresReadModels:
         return [QueueEntry(*row) for row in rows]
 
     def history(
-        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None
+        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None, after: Entry | None = None
     ) -> Sequence[Correspondence]:
-        rows = self._rows(_HISTORY, {"customer_id": customer_id, "before": before, "limit": limit})
+        at, ticket, version = after or (None, None, None)
+        values = {"before": before, "at": at, "ticket": ticket, "version": version, "limit": limit}
+        rows = self._rows(_HISTORY, {"customer_id": customer_id, **values})
         return [Correspondence._make((*row[:-1], tuple(row[-1]))) for row in rows]
 
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:

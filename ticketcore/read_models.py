@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-__all__ = ["Correspondence", "QueueEntry", "ReadModels"]
+__all__ = ["Correspondence", "Entry", "QueueEntry", "ReadModels"]
+
+
+Entry = tuple["datetime", "UUID", int]
+"""Where an entry of a customer's history stands: when it occurred, its ticket, its version; the next page is after it."""
 
 
 class QueueEntry(NamedTuple):
@@ -94,7 +98,7 @@ class ReadModels(Protocol):
         """
 
     def history(
-        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None
+        self, customer_id: UUID, *, limit: int = 1_000, before: datetime | None = None, after: Entry | None = None
     ) -> Sequence[Correspondence]:
         """Return a customer's correspondence over all channels and merged identities, newest first.
 

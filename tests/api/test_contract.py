@@ -256,6 +256,26 @@ def test_the_history_of_a_customer_spans_channels_and_merged_records(core: Ticke
     assert [m.body for m in core.customer_history(also_zoe, by=ANA)] == ["by phone"]
 
 
+def test_a_customer_s_history_is_paged_without_losing_messages_of_one_instant(core: TicketCore) -> None:
+    zoe = person(core)
+    number = core.open_ticket(channel="mail", requester=zoe, body="0", by=SHOP, occurred_at=T0).number
+    for i in range(1, 6):
+        core.comment(number, direction="inbound", body=str(i), by=SHOP, occurred_at=T0)
+    pages: list[str | None] = []
+    last = None
+    while page := core.customer_history(zoe, by=ANA, limit=2, after=last):
+        pages += [message.body for message in page]
+        last = page[-1]
+    assert pages == ["5", "4", "3", "2", "1", "0"]
+
+
+def test_a_customer_s_history_holds_long_texts_whole(core: TicketCore) -> None:
+    zoe, text = person(core), "Ünï " * 20_000
+    core.open_ticket(channel="mail", requester=zoe, subject="Long", body=text, by=SHOP)
+    [message] = core.customer_history(zoe, by=ANA)
+    assert (message.subject, message.body) == ("Long", text)
+
+
 def test_the_queue_shows_what_waits_and_reads_its_own_writes(core: TicketCore) -> None:
     low = core.open_ticket(channel="form", priority="low", team_id="a", by=ANA, occurred_at=T0)
     high = core.open_ticket(channel="form", priority="critical", team_id="a", by=ANA, occurred_at=T0 + timedelta(1))

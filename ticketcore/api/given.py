@@ -80,6 +80,7 @@ class CustomerHistory(_Given):
     WHAT: ClassVar[str] = "read a customer's history"
     limit: _Position
     before: UtcTime | None
+    after: tuple[Any, ...] | None
     seen: InstanceOf[Recorded] | None
 
 

@@ -64,7 +64,7 @@ class CustomerMessage(NamedTuple):
 
     Attributes:
         subject: of the ticket, on the message that opened it.
-        body: ``None`` where there was none or its key is gone; its beginning where the whole is in a blob.
+        body: the whole text; ``None`` where there was none or its key is gone.
     """
 
     number: str
@@ -150,14 +150,27 @@ class Queries(Api):
         by: Actor,
         limit: int = 1_000,
         before: datetime | None = None,
+        after: CustomerMessage | None = None,
         seen: Recorded | None = None,
     ) -> Sequence[CustomerMessage]:
         """Return a customer's correspondence over all channels and merged identities, newest first, opened.
 
         That is: of the tickets whose requester they are now, all of it; of other tickets, every message that they
-        wrote themselves, with its corrections (they took part, or the ticket was theirs when it was opened). Customers do not see internal notes. *seen*: a command's result that must show.
+        wrote themselves, with its corrections (they took part, or the ticket was theirs when it was opened). Notes
+        among staff are no correspondence.
+
+        Args:
+            customer: whose.
+            by: who asks.
+            limit: at most so many, from 0.
+            before: only what occurred before this time (aware).
+            after: the last message of the page before: the next page follows it, also within one instant.
+            seen: a command's result that must show.
+        Raises:
+            NotFound: no such customer.
+            WaitTimeout: the read models did not get as far as *seen* within ``Settings.wait_timeout``.
         """
-        asked(CustomerHistory, by=by, limit=limit, before=before, seen=seen)
+        asked(CustomerHistory, by=by, limit=limit, before=before, after=after, seen=seen)
         id_ = self._id(customer, Kind.CUSTOMER)
         if not isinstance(self._executor.load((id_,))[id_], Customer):
             raise NotFound("customer", number_of(id_) if kind_of(id_) is not None else id_)
@@ -165,18 +178,15 @@ class Queries(Api):
             by, Action.CUSTOMER_HISTORY, Facts(f"customer {number_of(id_)}", own=id_ in self._executor.identities(by))
         )
         self._wait(seen)
-        rows = [
-            row
-            for row in self._read.history(id_, limit=limit, before=before)
-            if by.role is not Role.CUSTOMER or row.direction != "internal"
-        ]
-        opened = self._opened([_event_of(row) for row in rows])
+        entry_before = None if after is None else (after.occurred_at, self._ticket(after.number), after.version)
+        rows = self._read.history(id_, limit=limit, before=before, after=entry_before)
+        opened = self._opened(self._events_of(rows))
         return [
             CustomerMessage(
                 row.number, row.version, row.occurred_at, row.kind, row.direction, row.channel, row.actor,
                 getattr(event, "subject", None), getattr(event, "body", None),
             )
-            for row, event in zip(rows, opened, strict=True)
+            for row, event in zip(rows, map(self._whole, opened), strict=True)
         ]  # fmt: skip
 
     def find_customer(self, kind: IdentityKind | str, value: str, *, by: Actor) -> str | None:
@@ -275,6 +285,13 @@ class Queries(Api):
 
     def _with_whole_texts(self, recorded: Sequence[RecordedEvent]) -> list[RecordedEvent]:
         return [r.model_copy(update={"event": self._whole(r.event)}) for r in recorded]
+
+    def _events_of(self, rows: Sequence[Correspondence]) -> list[Event]:
+        """Return the events of rows; those with blobs, which the read model does not hold in full, from the log."""
+        tickets = tuple({row.ticket_id for row in rows if row.blobs})
+        streams = self._log.load(tickets).streams if tickets else {}
+        stored = {(r.originator_id, r.originator_version): r for records in streams.values() for r in records}
+        return [self._codec.decode(stored[row.ticket_id, row.version]) if row.blobs else _event_of(row) for row in rows]
 
     def _whole(self, event: Event) -> Event:
         index: int | None = getattr(event, "body_blob", None)
