@@ -28,7 +28,7 @@ test: $(STAMP) lint types imports ## everything: rules, types, import contracts 
 	$(BIN)/pytest -n 2
 
 test-fast: $(STAMP) ## the tests that need no server and no patience
-	$(BIN)/pytest -q -m "not slow and not servers"
+	$(BIN)/pytest -q -n 2 -m "not slow and not servers"
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
