@@ -58,10 +58,6 @@ def tickets_from(*kinds: FigureKind) -> str:
     return "chosen t"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def figures(
     connection: Connection, kinds: Sequence[FigureKind], key: str, values: Mapping[str, Any], where: str = ""
 ) -> list[tuple[str | None, tuple[Figure, ...]]]:
