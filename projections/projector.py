@@ -5,6 +5,7 @@ Fed by the log (runner, rebuild) or by a topic's partition; both call :meth:`Pro
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +14,7 @@ import psycopg
 
 from projections.base import Model
 from projections.folding import Folded, Item, Parked, cause_of, concerned, fold
+from projections.observing import UNWATCHED, Batch, Observer
 from projections.schema import Connection
 from projections.tables import Tables
 from ticketcore.errors import EpochMismatch, StoreUnavailable, TicketCoreError
@@ -54,10 +56,11 @@ class Projector:
     Args:
         model: the read model.
         schema: where its tables are: the model's name for the live ones.
+        observer: is told of every batch that was committed.
     """
 
-    def __init__(self, model: Model, schema: str | None = None) -> None:
-        self.model = model
+    def __init__(self, model: Model, schema: str | None = None, observer: Observer = UNWATCHED) -> None:
+        self.model, self.observer = model, observer
         self.tables = Tables(model, schema or model.name)
 
     def checkpoint(
@@ -141,15 +144,19 @@ class Projector:
     def _write(
         self, connection: Connection, items: Sequence[Item], at: Checkpoint, offset: int | None, poison: str | None
     ) -> Checkpoint:
-        reached = items[-1].record.position
+        reached, clock = items[-1].record.position, time.perf_counter
+        began = loaded = ready = written = clock()
         with connection.transaction():
             self._move(connection, at, reached, offset)
             ids = concerned(self.model, items)
             stuck = self._parked(connection, at.generation, items)
             if poison is None:
                 known = self.tables.load(connection, ids)
+                loaded = clock()
                 folded = fold(self.model, items, known, stuck)
+                ready = clock()
                 self.tables.write(connection, folded, known)
+                written = clock()
             else:
                 record = items[0].record
                 folded = Folded(
@@ -158,6 +165,12 @@ class Projector:
                     [Parked(record.position, record.originator_id, record.originator_version, record.topic, poison)],
                 )
             self._park(connection, at, folded.parked)
+        self.observer.projected(
+            Batch(
+                self.model.name, at.log, at.partition, len(items),
+                loaded - began, ready - loaded, written - ready, clock() - began,
+            )
+        )  # fmt: skip
         return at._replace(position=reached, offset=offset)
 
     def _move(self, connection: Connection, at: Checkpoint, reached: int, offset: int | None) -> None:

@@ -16,6 +16,7 @@ import structlog
 from projections.base import Model
 from projections.feed import Decode, Log
 from projections.folding import Item, decoded
+from projections.observing import UNWATCHED, Observer, told
 from projections.projector import Checkpoint, Projector
 from projections.schema import LOCK, MODELS, Connection, connect, live
 from ticketcore.collector import no_collection
@@ -67,6 +68,7 @@ class Runner:
         decode: record -> event; raises for what it does not know.
         models: which models.
         batch: records at a time.
+        observer: is told of batches, and of every round as one of the loop ``log``.
     """
 
     def __init__(
@@ -77,13 +79,15 @@ class Runner:
         *,
         models: Sequence[Model] = MODELS,
         batch: int = 5_000,
+        observer: Observer = UNWATCHED,
     ) -> None:
         self.log = log
+        self._observer = observer
         self._dsn = dsn
         self._decode = decode
         self._batch = batch
         self._models = tuple(models)
-        self._projectors = [Projector(model) for model in models]
+        self._projectors = [Projector(model, observer=observer) for model in models]
         self._mutex = threading.Lock()
         self._connection: Connection | None = None
         self._process = os.getpid()
@@ -143,7 +147,7 @@ class Runner:
                 pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
                 if _permanent(error) or (deadline is not None and time.monotonic() + pause > deadline):
                     raise _unavailable(error) from error
-                logger.warning("projection.retry", attempt=attempt, pause=round(pause, 3), error=str(error).strip())
+                logger.warning("projection.retry", attempt=attempt, pause=round(pause, 3), error=told(error))
                 if stop is None:
                     time.sleep(pause)
                 elif stop.wait(pause):
@@ -164,8 +168,10 @@ class Runner:
                         at[index] = (
                             projector.apply(connection, items[above:], at[index]) if above < len(items) else at[index]
                         )
+                self._observer.round("log")
                 if progress is not None:
                     progress(items[-1].record.position, head)
+            self._observer.round("log")
             return reached
 
     def _checkpoints(self, connection: Connection, head: int) -> list[Checkpoint]:

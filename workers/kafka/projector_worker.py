@@ -22,6 +22,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError, NoOffsetForPartitionErro
 
 from projections.base import Model
 from projections.feed import Decode, Log
+from projections.observing import UNWATCHED, Observer
+from projections.observing import told as text_of
 from projections.partitions import give_to_partitions
 from projections.projector import CheckpointMoved, Projector
 from projections.runner import TRANSIENT
@@ -68,11 +70,14 @@ class ProjectorWorker:
         logs: topic -> the log that it carries.
         decode: record -> event.
         settings: of Kafka.
+        observer: is told of rounds, with the model's name as their loop, and of what they did.
     """
 
     def __init__(
-        self, dsn: str, model: Model, logs: Mapping[str, Log], decode: Decode, settings: KafkaSettings
-    ) -> None:
+        self, dsn: str, model: Model, logs: Mapping[str, Log], decode: Decode, settings: KafkaSettings,
+        observer: Observer = UNWATCHED,
+    ) -> None:  # fmt: skip
+        self._observer = observer
         self._dsn, self._model, self._logs, self._decode, self._settings = dsn, model, dict(logs), decode, settings
         self._partitions: dict[str, int] = {}
         self.filled = 0
@@ -104,7 +109,7 @@ class ProjectorWorker:
                 pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
                 logger.warning(
                     "projector.retry", model=self._model.name, attempt=attempt, pause=round(pause, 3),
-                    kind=type(error).__name__, error=str(error).strip(),
+                    kind=type(error).__name__, error=text_of(error),
                 )  # fmt: skip
                 stop.wait(pause)
 
@@ -141,7 +146,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         self, worker: ProjectorWorker, connection: Connection, generation: int, consumer: KafkaConsumer
     ) -> None:
         self._worker, self._connection, self._generation, self._consumer = worker, connection, generation, consumer
-        self._projector = Projector(worker._model)
+        self._projector = Projector(worker._model, observer=worker._observer)
         self._readers: dict[TopicPartition, Reader] = {}
         self._fresh: set[TopicPartition] = set()
         self._changes: SimpleQueue[tuple[bool, Sequence[TopicPartition]]] = SimpleQueue()
@@ -193,6 +198,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         for partition, reader in self._readers.items():
             if reader.filling and reader.fill_page():
                 self._go_on(partition, reader)
+        self._worker._observer.round(self._worker._model.name)
         self._rounds += 1
         if self._rounds % _COMMIT_EVERY == 0 and (offsets := self._offsets()):
             self._consumer.commit_async(offsets)
@@ -257,7 +263,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             if offsets := self._offsets():
                 self._consumer.commit(offsets, timeout_ms=2_000)
         except KafkaError as error:
-            logger.info("projector.not_committed", model=self._worker._model.name, error=str(error))
+            logger.info("projector.not_committed", model=self._worker._model.name, error=text_of(error))
 
     def _offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
         return {

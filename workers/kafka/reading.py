@@ -73,7 +73,7 @@ class Reader:
             EpochMismatch: the log was restored.
             ConfigurationError: the topic carries another log.
         """
-        held, records, offset = self.at.position, list[Record](), self.at.offset
+        held, records, offset, dropped = self.at.position, list[Record](), self.at.offset, 0
         stopped_at = None
         for message in messages:
             try:
@@ -94,14 +94,18 @@ class Reader:
                     break
                 records.append(record)
                 held = record.position
+            else:
+                dropped += 1
             offset = message.offset
+        if dropped:
+            self._projector.observer.dropped(self._projector.model.name, self._log.name, self._partition, dropped)
         if records:
             self.at = self._projector.apply(self._connection, self._items(records), self.at, offset=offset)
         if stopped_at is not None:
             self._cursor = self.at.position
             logger.warning(
-                "projector.gap", model=self._projector.model.name, partition=self._partition, held=self.at.position,
-                previous=self._until,
+                "projector.gap", model=self._projector.model.name, log=self._log.name, partition=self._partition,
+                held=self.at.position, previous=self._until,
             )  # fmt: skip
         return stopped_at
 
@@ -131,6 +135,7 @@ class Reader:
         if records:
             self.at = self._projector.apply(self._connection, self._items(records), self.at, offset=self.at.offset)
             self.filled += len(records)
+            self._projector.observer.filled(self._projector.model.name, self._log.name, self._partition, len(records))
         self._cursor = page[-1].position
         if self._cursor >= self._until and self._told_missing and self.at.position != self._until:
             raise EpochMismatch(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from projections.feed import Log
+from projections.observing import told as text_of
 from projections.partitions import partition_of
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 from ticketcore.store.port import Record
@@ -66,9 +68,15 @@ class Relay:
         log: the log.
         settings: of Kafka.
         page: events that are read and confirmed together, 1 to 10,000.
+        on_round: called after every round that ended well, as leader and as standby.
+        on_page: called with the events of a page that Kafka has confirmed, and the seconds since its first was produced.
     """
 
-    def __init__(self, dsn: str, log: Log, settings: KafkaSettings, *, page: int = _PAGE) -> None:
+    def __init__(
+        self, dsn: str, log: Log, settings: KafkaSettings, *, page: int = _PAGE,
+        on_round: Callable[[], None] = lambda: None, on_page: Callable[[int, float], None] = lambda *_: None,
+    ) -> None:  # fmt: skip
+        self._on_round, self._on_page = on_round, on_page
         self._dsn, self._log, self._settings, self._page = dsn, log, settings, page
         self.topic = settings.topic_of(log.name)
         self.leads = False
@@ -96,7 +104,7 @@ class Relay:
                     "relay.retry",
                     attempt=attempt,
                     pause=round(pause, 3),
-                    error=str(error).strip(),
+                    error=text_of(error),
                     kind=type(error).__name__,
                 )
                 stop.wait(pause)
@@ -110,6 +118,7 @@ class Relay:
         try:
             with Leadership(self._dsn, self.topic, self._settings.lease) as leadership:
                 while (at := leadership.attempt(self._settings.partitions)) is None:
+                    self._on_round()
                     if stop.wait(_STANDBY):
                         return
                 self._check(at)
@@ -146,7 +155,9 @@ class Relay:
                 sent.append(self._produce(producer, records, position, previous, source))
             if sent and (not records or len(sent) >= _IN_FLIGHT):
                 at = self._confirm(leadership, at, sent.popleft())
+                self._on_round()
             elif not records:
+                self._on_round()
                 leadership.live(at)
                 stop.wait(pause)
                 pause = min(_LONGEST, pause * 1.5)
@@ -156,7 +167,7 @@ class Relay:
     def _produce(
         self, producer: KafkaProducer, records: Sequence[Record], after: int, before: Sequence[int], source: bytes
     ) -> _Page:
-        previous = list(before)
+        previous, began = list(before), time.monotonic()
         futures = []
         for number, record in enumerate(records, after + 1):
             if record.position != number:
@@ -168,7 +179,7 @@ class Relay:
             key, value, headers = message_of(record, source, previous[partition])
             futures.append(producer.send(self.topic, value, key, headers, partition))
             previous[partition] = record.position
-        return _Page(records[-1].position, tuple(previous), futures)
+        return _Page(records[-1].position, tuple(previous), futures, began)
 
     def _confirm(self, leadership: Leadership, at: Progress, page: _Page) -> Progress:
         """Wait until Kafka has confirmed a page, then move the position.
@@ -183,13 +194,16 @@ class Relay:
                 leadership.live(at)  # Kafka may be away for long; the lead is not
             if future.failed():
                 raise future.exception
-        self.carried += page.position - at.position
-        return leadership.move(at, page.position, page.previous)
+        at, before = leadership.move(at, page.position, page.previous), at.position
+        self.carried += at.position - before
+        self._on_page(at.position - before, time.monotonic() - page.began)
+        return at
 
 
 class _Page(NamedTuple):
-    """Events on their way to Kafka. ``position``: of the last one; ``previous``: then the last of each partition."""
+    """Events on their way to Kafka. ``position``: of the last one; ``previous``: then the last of each partition; ``began``: monotonic."""
 
     position: int
     previous: tuple[int, ...]
     futures: list[Any]
+    began: float
