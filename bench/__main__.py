@@ -15,12 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.commands import commands, commands_32
+from bench.delay import delay
 from bench.harness import PAIRS, Result, say
 from bench.ingest import importing, whole
 from bench.place import opened
 from bench.processes import commands_processes
 from bench.profile import profile
 from bench.reading import projection, replay, storage
+from bench.stream import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,8 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "processes": commands_processes,
     "import": importing,
     "projection": projection,
+    "stream": stream,
+    "delay": delay,
     "replay": replay,
     "storage": storage,
     "whole": whole,

@@ -15,6 +15,7 @@ from ticketcore.domain.types import Actor
 
 if TYPE_CHECKING:
     from ticketcore.app import TicketCore
+    from ticketcore.execution import Recorded
 
 __all__ = ["ANA", "Ours", "Raw", "Stock", "customers"]
 
@@ -51,7 +52,10 @@ class Ours:
 
     def comment(self, thread: int, number: int) -> None:
         mine = self.tickets[thread]
-        self.core.comment(mine[number % len(mine)], direction="outbound", channel="mail", body=BODY, by=ANA)
+        self.say(mine[number % len(mine)])
+
+    def say(self, ticket: UUID) -> Recorded:
+        return self.core.comment(ticket, direction="outbound", channel="mail", body=BODY, by=ANA)
 
     def comments(self, each: int) -> Driven:
         return drive(self.comment, self.threads, each)
