@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 import psycopg
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "create_keys", "grant", "key_status", "migrate_all", "pending_all", "read_models_entry", "renew_epoch", "resolve",
+    "Work", "create_keys", "grant", "key_status", "migrate_all", "pending_all", "read_models_entry", "renew_epoch", "resolve",
     "retire_key", "rotate_keys", "scrub_keys",
 ]  # fmt: skip
 
 SQL = Path(__file__).parent / "store" / "sql"
+Work = Literal["service", "analyst", "relay", "projector"]
+"""What a PostgreSQL role is for."""
 
 
 def resolve(settings: Settings, *, start: bool = True) -> Settings:
@@ -84,20 +86,26 @@ def renew_epoch(settings: Settings) -> UUID:
     return epoch
 
 
-def grant(settings: Settings, role: str, *, read_only: bool = False) -> None:
-    """Let a PostgreSQL *role* do what a service does: append to the log, never change it; use the keys; read the models.
+def grant(settings: Settings, role: str, *, work: Work = "service") -> None:
+    """Let a PostgreSQL *role* do its work and nothing else. Nobody's work changes the log or removes from it.
 
     Args:
         settings: every store named; their owner's.
         role: exists already.
-        read_only: an analyst's: the read models alone, without the log and the keys. What is personal in them is sealed.
+        work: ``service``: append to the log, use the keys, read the models. ``analyst``: read the models alone; what is
+            personal in them is sealed. ``relay``: read the log and say how far its topics are. ``projector``: read the
+            log; the read models should be the role's own (``read_dsn`` of the migration), since a rebuild makes schemas.
     Raises:
         StoreUnavailable: there is no such role.
     """
-    stores: list[tuple[str, tuple[str, ...]]] = [(_dsn(settings.read_dsn), _GRANT_READ)]
-    if not read_only:
-        stores += [(_dsn(settings.dsn), _GRANT_LOG), (_dsn(settings.keys_dsn), _GRANT_KEYS)]
-    for dsn, statements in stores:
+    log, read = _dsn(settings.dsn), _dsn(settings.read_dsn)
+    granted: dict[Work, list[tuple[str, tuple[str, ...]]]] = {
+        "service": [(read, _GRANT_READ), (log, _GRANT_LOG), (_dsn(settings.keys_dsn), _GRANT_KEYS)],
+        "analyst": [(read, _GRANT_READ)],
+        "relay": [(log, (*_GRANT_TAIL, "GRANT INSERT, UPDATE ON log.relays TO {}"))],
+        "projector": [(log, _GRANT_TAIL)],
+    }
+    for dsn, statements in granted[work]:
         try:
             with psycopg.connect(dsn) as connection:
                 for statement in statements:
@@ -111,6 +119,10 @@ _GRANT_LOG = (
     "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
     "GRANT DELETE ON log.claims TO {}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
+)
+_GRANT_TAIL = (
+    "GRANT USAGE ON SCHEMA log TO {}",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA log TO {}",
 )
 _GRANT_KEYS = (
     "GRANT USAGE ON SCHEMA keys TO {}",

@@ -14,7 +14,7 @@ from projections.schema import MODELS
 from tests.support.postgres import Postgres
 from ticketcore import Actor, Settings, TicketCore
 from ticketcore.errors import StoreUnavailable
-from ticketcore.setup import grant
+from ticketcore.setup import Work, grant, migrate_all
 from ticketcore.store.codec import Codec
 
 pytestmark = pytest.mark.servers
@@ -45,8 +45,9 @@ def test_granted_roles_do_their_work_and_nothing_else(database: str, roles: tupl
         service_dsn, analyst_dsn = roles
         with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(analyst_dsn) as connection:
             connection.execute("SELECT * FROM queues.tickets")
-        for dsn, read_only in ((service_dsn, False), (analyst_dsn, True)):
-            grant(settings, str(conninfo_to_dict(dsn)["user"]), read_only=read_only)
+        works: tuple[tuple[str, Work], ...] = ((service_dsn, "service"), (analyst_dsn, "analyst"))
+        for dsn, work in works:
+            grant(settings, str(conninfo_to_dict(dsn)["user"]), work=work)
 
         mine = settings.model_copy(
             update={"dsn": service_dsn, "keys_dsn": service_dsn, "read_dsn": service_dsn, "inline": False}
@@ -73,6 +74,24 @@ def test_granted_roles_do_their_work_and_nothing_else(database: str, roles: tupl
         for table in ("log.events", "keys.persons", "log.claims"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(analyst_dsn) as connection:
                 connection.execute(f"SELECT * FROM {table}")
+
+
+def test_a_relay_and_a_projector_read_the_log_and_change_none_of_it(database: str, roles: tuple[str, str]) -> None:
+    settings = Settings(dsn=database, keys_dsn=database, read_dsn=database)
+    migrate_all(settings)
+    relay, projector = roles
+    grant(settings, str(conninfo_to_dict(relay)["user"]), work="relay")
+    grant(settings, str(conninfo_to_dict(projector)["user"]), work="projector")
+    move = "INSERT INTO log.relays (topic, epoch, previous) SELECT 't', epoch, '{0}' FROM log.meta"
+    with psycopg.connect(relay) as connection:
+        connection.execute(move)
+    refused = ("INSERT INTO log.receipts SELECT * FROM log.receipts", "DELETE FROM log.claims", "TABLE keys.persons")
+    for dsn, statements in ((relay, refused), (projector, (*refused, move))):
+        with psycopg.connect(dsn) as connection:
+            assert connection.execute("SELECT count(*) FROM log.events").fetchone() == (0,)
+        for statement in statements:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(dsn) as connection:
+                connection.execute(statement.encode())
 
 
 def test_granting_to_nobody_names_the_role(database: str, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ticketcore.embedded import EmbeddedPostgres
-from ticketcore.setup import migrate_all, pending_all, renew_epoch, resolve
+from ticketcore.errors import InvalidCommand
+from ticketcore.setup import Work, migrate_all, pending_all, renew_epoch, resolve
 from workers.cli.common import JsonOption, existing, settings
 from workers.cli.output import print_json, say
 
@@ -76,12 +77,27 @@ def new_epoch() -> None:
 def grant(
     role: str,
     read_only: Annotated[bool, typer.Option("--read-only", help="An analyst's: the read models alone.")] = False,
+    relay: Annotated[
+        bool, typer.Option("--relay", help="A relay's: read the log, move the relays' positions.")
+    ] = False,
+    projector: Annotated[bool, typer.Option("--projector", help="A projector's: read the log.")] = False,
 ) -> None:
-    """Give a PostgreSQL role what a service needs: append, read, never change; or only the read models."""
+    """Give a PostgreSQL role what a service needs: append, read, never change; or what another work needs."""
     from ticketcore.setup import grant as give
 
-    give(resolve(existing()), role, read_only=read_only)
-    say(f"{role} may read the read models now." if read_only else f"{role} may append and read now.")
+    wanted: dict[Work, bool] = {"analyst": read_only, "relay": relay, "projector": projector}
+    works: list[Work] = [work for work, asked in wanted.items() if asked] or ["service"]
+    if len(works) > 1:
+        raise InvalidCommand("grant", "the work", " and ".join(works), "one", "make a role for each")
+    give(resolve(existing()), role, work=works[0])
+    say(f"{role} may {_MAY[works[0]]} now.")
 
+
+_MAY: dict[Work, str] = {
+    "service": "append and read",
+    "analyst": "read the read models",
+    "relay": "relay the log",
+    "projector": "read the log",
+}
 
 groups = {"db": app}
