@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.store.port import Record
 
-__all__ = ["Folded", "Item", "Parked", "cause_of", "concerned", "decoded", "fold"]
+__all__ = ["NOTHING_LEFT_OUT", "Folded", "Item", "LeftOut", "Parked", "cause_of", "concerned", "decoded", "fold"]
 
 _KINDS = frozenset(map(int, Kind))
+LeftOut = Mapping[UUID, Collection[int]]
+"""Aggregate -> versions of its events that an operator dropped."""
+NOTHING_LEFT_OUT: LeftOut = {}
 _KEY = 2
 """Columns of every child table's key: the aggregate and a number."""
 
@@ -82,6 +85,7 @@ def fold(
     items: Sequence[Item],
     states: Mapping[UUID, Row],
     parked: Mapping[UUID, int],
+    left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> Folded:
     """Fold a batch.
 
@@ -90,6 +94,7 @@ def fold(
         items: in the log's order; those a row holds already (by version) are passed over.
         states: the main rows of the batch's aggregates, where they have one.
         parked: aggregates that wait behind a dead letter -> version of the event they wait behind.
+        left_out: events to pass over as if they changed nothing; without its first event an aggregate has no row.
     """
     folded = Folded(
         {table.name: {} for table in model.mains.values()}, {table.name: {} for table in model.children}, []
@@ -101,17 +106,24 @@ def fold(
             groups.setdefault(item.record.originator_id.int, []).append(item)
         # else: of no concern; but what a newer library records about a new kind of aggregate is parked, not dropped
     for group in groups.values():
-        _fold_one(model, group, states, parked, folded)
+        _fold_one(model, group, states, parked, left_out.get(group[0].record.originator_id, ()), folded)
     folded.parked.sort()
     return folded
 
 
 def _fold_one(
-    model: Model, items: Sequence[Item], states: Mapping[UUID, Row], parked: Mapping[UUID, int], folded: Folded
+    model: Model,
+    items: Sequence[Item],
+    states: Mapping[UUID, Row],
+    parked: Mapping[UUID, int],
+    left_out: Collection[int],
+    folded: Folded,
 ) -> None:
     """Fold one aggregate's part of a batch."""
     id_ = items[0].record.originator_id
     row = states.get(id_)
+    if row is None and 1 in left_out:
+        return
     held = 0 if row is None else row.version
     state = None if row is None else model.begin(row)
     stuck, touched = parked.get(id_), False
@@ -122,6 +134,9 @@ def _fold_one(
         if stuck is not None:
             problem = f"waits behind version {stuck}"
         elif version <= held:
+            continue
+        elif version in left_out and version == held + 1:
+            touched, held = True, version
             continue
         elif event is None:
             problem = error or "no event"

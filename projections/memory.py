@@ -27,7 +27,10 @@ __all__ = ["MemoryReadModels", "MemoryTables", "open_memory_read_models"]
 
 
 class MemoryTables:
-    """One model's tables: ``rows[table][key] -> row``; the first columns are the key."""
+    """One model's tables: ``rows[table][key] -> row``; the first columns are the key.
+
+    ``left_out``: aggregate -> versions of events to pass over.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -35,13 +38,14 @@ class MemoryTables:
         self.parked: list[Parked] = []
         self._states: dict[UUID, Row] = {}
         self._stuck: dict[UUID, int] = {}
+        self.left_out: dict[UUID, set[int]] = {}
 
     def apply(self, decode: Decode, records: Iterable[Record]) -> None:
         """Fold a batch."""
         items = decoded(decode, records)
         ids = {item.record.originator_id for item in items}
         states = {id_: self._states[id_] for id_ in ids if id_ in self._states}
-        folded = fold(self.model, items, states, self._stuck)
+        folded = fold(self.model, items, states, self._stuck, self.left_out)
         for table, mains in folded.mains.items():
             self._states.update(mains)
             self.rows[table].update({(id_,): row for id_, row in mains.items()})

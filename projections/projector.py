@@ -81,13 +81,20 @@ class Projector:
         if row is None and partition == EMBEDDED:
             self._refuse_two_feeds(connection, key[:3])
         if row is None or (row[4] == 0 and row[5] != epoch):
-            connection.execute(
+            made = connection.execute(
                 "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
-                " VALUES (%s, %s, %s, %s, 0, %s)"
+                " SELECT model, generation, %s, %s, 0, %s FROM read_meta.models WHERE model = %s AND generation = %s"
+                " FOR SHARE"  # a swap that is under way gives the generation another number
                 " ON CONFLICT (model, generation, log, partition) DO UPDATE SET epoch = EXCLUDED.epoch"
                 " WHERE checkpoints.position = 0",
-                [*key, epoch],
+                [log, partition, epoch, *key[:2]],
             )
+            if made.rowcount != 1:
+                raise CheckpointMoved(
+                    f"cannot make a checkpoint of read model {self.model.name!r} (generation {generation}, log {log!r}, partition"
+                    f" {partition}): expected none yet and tables of that generation, but another worker made one or a rebuild"
+                    " replaced the tables (start this worker anew to take the new ones)"
+                )
             return Checkpoint(generation, log, partition, None, 0, epoch)
         found = Checkpoint(*row)
         if found.epoch != epoch:
@@ -149,11 +156,11 @@ class Projector:
         with connection.transaction():
             self._move(connection, at, reached, offset)
             ids = concerned(self.model, items)
-            stuck = self._parked(connection, at.generation, items)
+            stuck, left_out = self._set_aside(connection, at.generation, items)
             if poison is None:
                 known = self.tables.load(connection, ids)
                 loaded = clock()
-                folded = fold(self.model, items, known, stuck)
+                folded = fold(self.model, items, known, stuck, left_out)
                 ready = clock()
                 self.tables.write(connection, folded, known)
                 written = clock()
@@ -164,7 +171,7 @@ class Projector:
                     {},
                     [Parked(record.position, record.originator_id, record.originator_version, record.topic, poison)],
                 )
-            self._park(connection, at, folded.parked)
+            self.park(connection, at, folded.parked)
         self.observer.projected(
             Batch(
                 self.model.name, at.log, at.partition, len(items),
@@ -186,16 +193,23 @@ class Projector:
                 " worker moved it or a rebuild replaced the tables (stop this worker; start it anew to take the new tables)"
             )
 
-    def _parked(self, connection: Connection, generation: int, items: Sequence[Item]) -> dict[UUID, int]:
+    def _set_aside(
+        self, connection: Connection, generation: int, items: Sequence[Item]
+    ) -> tuple[dict[UUID, int], dict[UUID, list[int]]]:
+        """Return aggregate -> version that it waits behind, and aggregate -> versions that were dropped."""
         ids = list({item.record.originator_id for item in items})
         rows = connection.execute(
-            "SELECT aggregate_id, min(version) FROM read_meta.dead_letters"
-            " WHERE model = %s AND generation = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id",
-            [self.model.name, generation, ids],
+            "SELECT aggregate_id, min(version), NULL FROM read_meta.dead_letters"
+            " WHERE model = %s AND generation = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id UNION ALL"
+            " SELECT aggregate_id, NULL, array_agg(version) FROM read_meta.dropped"
+            " WHERE model = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id",
+            [self.model.name, generation, ids, self.model.name, ids],
         ).fetchall()
-        return dict(rows)
+        stuck = {id_: behind for id_, behind, _ in rows if behind is not None}
+        return stuck, {id_: versions for id_, _, versions in rows if versions is not None}
 
-    def _park(self, connection: Connection, at: Checkpoint, parked: Sequence[Parked]) -> None:
+    def park(self, connection: Connection, at: Checkpoint, parked: Sequence[Parked]) -> None:
+        """Set events aside, inside the caller's transaction."""
         if not parked:
             return
         connection.execute(

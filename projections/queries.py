@@ -65,6 +65,7 @@ _PARKED = """
 SELECT d.model, d.cause FROM read_meta.dead_letters d JOIN read_meta.models m USING (model, generation)
 WHERE m.role = 'live' AND d.aggregate_id = %s AND d.version <= %s ORDER BY d.version LIMIT 1
 """
+_LEFT_OUT = "SELECT model, reason FROM read_meta.dropped WHERE aggregate_id = %s AND version = 1 LIMIT 1"
 
 
 class PostgresReadModels:
@@ -148,6 +149,8 @@ class PostgresReadModels:
         for model, cause in self._rows(_PARKED, [id_, version]):
             what = f"{number_of(id_)}, parked as a dead letter in read model {model!r} ({cause}),"
             raise WaitTimeout(what, version, timeout)
+        for model, reason in self._rows(_LEFT_OUT, [id_]):
+            raise WaitTimeout(f"{number_of(id_)}, left out of read model {model!r} ({reason}),", version, timeout)
 
     def _rows(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         def once() -> list[tuple[Any, ...]]:

@@ -1,13 +1,16 @@
 """Rebuilding a read model beside the live one, and swapping the two: readers see the old tables, then the new ones.
 
-The new tables grow in the schema ``<model>_next`` with a checkpoint of their own, so a rebuild that was killed goes on
-where it was. The old ones stay as ``<model>_prev`` until the next rebuild, for queries that still run on them.
+The new tables grow in the schema ``<model>_next`` with checkpoints of their own, so a rebuild that was killed goes on
+where it was. The old ones stay as ``<model>_prev`` until the next rebuild begins: for queries that still run on them, and
+to be put back.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
@@ -15,147 +18,260 @@ import structlog
 from psycopg import sql
 
 from projections.base import Model
-from projections.feed import Decode, Log
+from projections.drops import forget_lost_drops, settle_drops
+from projections.feed import Decode, Log, by_name
 from projections.projector import Checkpoint, Projector
 from projections.runner import locked, read_batch
-from projections.schema import Connection, connect, create, install
+from projections.schema import RELEASE, Connection, OtherVersion, connect, create, digest_of, install
+from projections.swap import Candidate, hold, swap
 from ticketcore.collector import no_collection
-from ticketcore.errors import EpochMismatch, StoreUnavailable
+from ticketcore.errors import ConfigurationError, EpochMismatch, NotFound, StoreUnavailable
 
-__all__ = ["Rebuilt", "rebuild"]
+__all__ = ["Rebuilt", "put_back", "rebuild", "refuse_unknown_logs"]
 
 _BATCH = 5_000
+_SHRINKS = 0.9
+"""A round that leaves more than this share of what the round before left: the log grows as fast as it is read."""
 _SWAP_PATIENCE = 600.0
 """Seconds that the swap waits for queries on the old tables; live projection goes on meanwhile."""
 _SWAP_PAUSE = 0.2
 """Seconds between two attempts, for the projectors of the live tables."""
 
+Progress = Callable[[int, int], None]
+
 logger = structlog.get_logger(__name__)
 
 
 class Rebuilt(NamedTuple):
-    """What a rebuild did. ``resumed_at``: the position at which it took up a killed one, 0 for a fresh start."""
+    """What went live.
+
+    Attributes:
+        position: how many events it was made from; of one log, the position reached.
+        resumed_at: the same where it began: above 0 where it took up a killed rebuild, or tables that were live before.
+        version: of the fold and the tables.
+    """
 
     model: str
     generation: int
     position: int
     resumed_at: int
+    version: int
 
 
 def rebuild(
-    dsn: str,
-    log: Log,
-    decode: Decode,
-    model: Model,
-    *,
-    progress: Callable[[int, int], None] | None = None,
+    dsn: str, logs: Log | Sequence[Log], decode: Decode, model: Model, *, progress: Progress | None = None
 ) -> Rebuilt:
-    """Build *model* anew from the log and put it in the live one's place.
+    """Build *model* anew from its logs and put it in the live one's place.
 
     Args:
         dsn: of the read models.
-        log: the log.
+        logs: the log, or all logs that feed the read models.
         decode: record -> event.
         model: the read model.
-        progress: called after each batch with (position reached, position of the log's end).
+        progress: called after each batch with (events folded, events in the logs).
     Raises:
+        ConfigurationError: the tables hold another log too.
         StoreUnavailable: a query held the old tables for more than ten minutes.
     """
+    given = by_name(logs)
     install(dsn)
-    with connect(dsn) as connection, locked(connection, f"ticketcore.rebuild.{model.name}"):
+    with _alone(dsn, model) as (keeper, builder):
+        refuse_unknown_logs(keeper, [model], given)
+        for log in given.values():
+            forget_lost_drops(keeper, log, model)
         projector = Projector(model, f"{model.name}_next")
-        at = _begin(connection, projector, log)
-        resumed_at = at.position
-        while at.position < (head := log.head()):
-            with no_collection(head - at.position):
-                at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
-            if progress is not None:
-                progress(at.position, head)
-        deadline = time.monotonic() + _SWAP_PATIENCE
+        candidate, at = _begin(keeper, projector, given)
+        return _Build(keeper, builder, candidate, projector, given, decode, at, progress).finish()
+
+
+def put_back(
+    dsn: str, logs: Log | Sequence[Log], decode: Decode, model: Model, *, progress: Progress | None = None
+) -> Rebuilt:
+    """Catch up the tables that the last swap replaced, and put them in the live ones' place; those become the replaced.
+
+    Takes and raises what :func:`rebuild` does; and
+
+    Raises:
+        NotFound: there are none: nothing was swapped yet, or a rebuild began since.
+        OtherVersion: they are not of this code's version.
+        EpochMismatch: a log was restored since.
+    """
+    given = by_name(logs)
+    install(dsn)
+    with _alone(dsn, model) as (keeper, builder):
+        refuse_unknown_logs(keeper, [model], given)
+        candidate = _previous(keeper, model)
+        projector = Projector(model, f"{model.name}_prev")
+        at = _checkpoints(keeper, projector, candidate, given)
+        return _Build(keeper, builder, candidate, projector, given, decode, at, progress).finish()
+
+
+def refuse_unknown_logs(connection: Connection, models: Sequence[Model], given: Mapping[str, Log]) -> None:
+    """Pass where the live tables hold events of the given logs only.
+
+    Raises:
+        ConfigurationError: they hold another one's.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT model, log FROM read_meta.models JOIN read_meta.checkpoints USING (model, generation)"
+        " WHERE role = 'live' AND position > 0 AND model = ANY(%s) AND log <> ALL(%s) ORDER BY 1, 2",
+        [[model.name for model in models], list(given)],
+    ).fetchall()
+    if rows:
+        name, log = rows[0]
+        raise ConfigurationError(
+            f"read model {name!r} holds events of log {log!r}, expected only of {', '.join(map(repr, given))}"
+            f' (name every log: TICKETCORE_KAFKA_LOGS=\'{{"{log}": "DSN"}}\')'
+        )
+
+
+class _Build:
+    """A candidate on its way to be live; *keeper* holds the locks, *builder* writes."""
+
+    def __init__(
+        self, keeper: Connection, builder: Connection, candidate: Candidate, projector: Projector, logs: Mapping[str, Log],
+        decode: Decode, at: dict[str, Checkpoint], progress: Progress | None,
+    ) -> None:  # fmt: skip
+        self._keeper, self._builder, self._candidate, self._projector = keeper, builder, candidate, projector
+        self._logs, self._decode, self._at, self._progress = logs, decode, at, progress
+        self._resumed_at = self._folded()
+
+    def finish(self) -> Rebuilt:
+        model, deadline = self._projector.model, time.monotonic() + _SWAP_PATIENCE
         while True:
-            with locked(connection):  # no projector of the log runs meanwhile: this is short
-                while at.position < log.head():
-                    at = projector.apply(connection, read_batch(log, decode, at.position, _BATCH), at)
-                refused = _swap(connection, model, at)
-            if refused is None:
-                return Rebuilt(model.name, at.generation, at.position, resumed_at)
-            if time.monotonic() > deadline:
-                raise StoreUnavailable(
-                    f"cannot swap read model {model.name!r}: queries held its tables for {_SWAP_PATIENCE:g} s"
-                    " (end them, see pg_stat_activity, and run the rebuild again: it goes on where it is)"
-                ) from refused
-            time.sleep(_SWAP_PAUSE)
+            self._approach()
+            try:
+                with locked(self._keeper):  # no projector of the log runs meanwhile, and nobody hands over or drops
+                    generation = self._swap()
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+                logger.info("rebuild.swap_waits", model=model.name, reason=str(error).strip())
+                if time.monotonic() > deadline:
+                    raise StoreUnavailable(
+                        f"cannot swap read model {model.name!r}: queries held its tables for {_SWAP_PATIENCE:g} s"
+                        " (end them, see pg_stat_activity, and run the rebuild again: it goes on where it is)"
+                    ) from error
+                time.sleep(_SWAP_PAUSE)
+            else:
+                return Rebuilt(model.name, generation, self._folded(), self._resumed_at, model.version)
+
+    def _approach(self) -> None:
+        """Come as near to the logs' ends as can be: each round reads what came during the one before.
+
+        Where rounds don't grow shorter, the logs grow as fast as they are read; the swap then folds the rest while the live
+        tables stand still, which ends, since it is a fixed number of events.
+        """
+        left = math.inf
+        while True:
+            heads = {name: log.head() for name, log in self._logs.items()}
+            rest = sum(max(0, head - self._at[name].position) for name, head in heads.items())
+            self._build(heads)
+            if rest <= _BATCH or rest > _SHRINKS * left:
+                return
+            left = rest
+
+    def _swap(self) -> int:
+        for log in self._logs.values():
+            settle_drops(self._builder, log, self._decode, self._projector, self._candidate.generation)
+        with self._keeper.transaction():
+            held = hold(self._keeper, self._candidate.model)
+            rest = {
+                name: min(log.head(), held.reached(name, self._at[name].epoch)) for name, log in self._logs.items()
+            }
+            self._build(rest, holding=True)
+            return swap(self._keeper, self._candidate, held, self._at)
+
+    def _build(self, until: Mapping[str, int], *, holding: bool = False) -> None:
+        """Fold each log up to a position."""
+        ends = sum(until.values())
+        for name, end in until.items():
+            log, at = self._logs[name], self._at[name]
+            while at.position < end:
+                some = min(_BATCH, end - at.position)
+                with no_collection(some):
+                    batch = read_batch(log, self._decode, at.position, some)
+                    at = self._at[name] = self._projector.apply(self._builder, batch, at)
+                if holding:
+                    self._keeper.execute("SELECT 1")  # a sign of life
+                if self._progress is not None:
+                    self._progress(min(self._folded(), ends), ends)
+
+    def _folded(self) -> int:
+        return sum(at.position for at in self._at.values())
 
 
-def _begin(connection: Connection, projector: Projector, log: Log) -> Checkpoint:
+@contextmanager
+def _alone(dsn: str, model: Model) -> Iterator[tuple[Connection, Connection]]:
+    """Give two connections, the first one under the lock that lets one rebuild of the model run at a time."""
+    with connect(dsn) as keeper, locked(keeper, f"ticketcore.rebuild.{model.name}"), connect(dsn) as builder:
+        yield keeper, builder
+
+
+def _begin(
+    connection: Connection, projector: Projector, logs: Mapping[str, Log]
+) -> tuple[Candidate, dict[str, Checkpoint]]:
     """Take up a rebuild that was killed, or start one."""
-    model, epoch = projector.model, log.epoch()
+    model, digest = projector.model, digest_of(projector.model)
     roles = {
-        role: (generation, version)
-        for role, generation, version in connection.execute(
-            "SELECT role, generation, version FROM read_meta.models WHERE model = %s", [model.name]
+        role: made
+        for role, *made in connection.execute(
+            "SELECT role, generation, version, digest FROM read_meta.models WHERE model = %s", [model.name]
         )
     }
-    generation = roles["live"][0] + 1
-    if roles.get("next") == (generation, model.version):
+    candidate = Candidate(model.name, "next", roles["live"][0] + 1)
+    if roles.get("next") == [candidate.generation, model.version, digest]:
         try:
-            at = projector.checkpoint(connection, generation, log.name, epoch)
+            at = _checkpoints(connection, projector, candidate, logs)
         except EpochMismatch:
             logger.warning("rebuild.restarted", model=model.name, reason="the log has another epoch")
         else:
-            if at.position <= log.head():
-                return at
+            if all(at[name].position <= log.head() for name, log in logs.items()):
+                return candidate, at
     with connection.transaction():
-        for suffix in ("next", "prev"):
-            name = sql.Identifier(f"{model.name}_{suffix}")
-            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
+        _make_room(connection, candidate)
         create(connection, model, f"{model.name}_next")
-        for table in ("checkpoints", "dead_letters"):
-            connection.execute(
-                sql.SQL("DELETE FROM read_meta.{} WHERE model = %s AND generation = %s").format(sql.Identifier(table)),
-                [model.name, generation],
-            )
         connection.execute(
-            "INSERT INTO read_meta.models (model, role, generation, version) VALUES (%s, 'next', %s, %s)"
-            " ON CONFLICT (model, role) DO UPDATE SET generation = EXCLUDED.generation, version = EXCLUDED.version",
-            [model.name, generation, model.version],
+            "INSERT INTO read_meta.models (model, role, generation, version, release, digest)"
+            " VALUES (%s, 'next', %s, %s, %s, %s)",
+            [model.name, candidate.generation, model.version, RELEASE, digest],
         )
-    return projector.checkpoint(connection, generation, log.name, epoch)
+    return candidate, _checkpoints(connection, projector, candidate, logs)
 
 
-def _swap(connection: Connection, model: Model, at: Checkpoint) -> psycopg.Error | None:
-    """Rename the schemas in one transaction; return what refused it where a query is between two of the old tables.
-
-    The lock waits less than the server's deadlock check (1 s), so a reader is delayed and never refused.
-    """
-    try:
-        with connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '400ms'")
-            _replace(connection, model, at)
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-        logger.info("rebuild.swap_waits", model=model.name, reason=str(error).strip())
-        return error
-    return None
-
-
-def _replace(connection: Connection, model: Model, at: Checkpoint) -> None:
-    name = model.name
-    live, following, previous = (sql.Identifier(n) for n in (name, f"{name}_next", f"{name}_prev"))
-    behind = connection.execute(
-        "SELECT position FROM read_meta.checkpoints WHERE model = %s AND generation < %s AND log = %s AND epoch = %s"
-        " FOR UPDATE",
-        [name, at.generation, at.log, at.epoch],
-    ).fetchall()
-    if any(position > at.position for (position,) in behind):
-        raise psycopg.errors.LockNotAvailable(f"the live tables are past position {at.position}")
-    tables = sql.SQL(", ").join(sql.Identifier(name, table.name) for table in model.tables)
-    connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables))
-    connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(live, previous))
-    connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(following, live))
-    connection.execute("DELETE FROM read_meta.models WHERE model = %s AND role = 'live'", [name])
-    connection.execute("UPDATE read_meta.models SET role = 'live' WHERE model = %s AND role = 'next'", [name])
+def _make_room(connection: Connection, candidate: Candidate) -> None:
+    """Drop what is half built and what the last swap replaced, with its checkpoints and dead letters."""
+    name = candidate.model
+    for suffix in ("next", "prev"):
+        schema = sql.Identifier(f"{name}_{suffix}")
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
+    connection.execute("DELETE FROM read_meta.models WHERE model = %s AND role <> 'live'", [name])
     for table in ("checkpoints", "dead_letters"):
         connection.execute(
-            sql.SQL("DELETE FROM read_meta.{} WHERE model = %s AND generation < %s").format(sql.Identifier(table)),
-            [name, at.generation],
+            sql.SQL("DELETE FROM read_meta.{} WHERE model = %s AND generation <> %s").format(sql.Identifier(table)),
+            [name, candidate.generation - 1],
         )
+
+
+def _previous(connection: Connection, model: Model) -> Candidate:
+    rows = connection.execute(
+        "SELECT generation, version, release FROM read_meta.models WHERE model = %s AND role = 'prev'", [model.name]
+    ).fetchall()
+    if not rows:
+        raise NotFound(
+            "previous generation", f"of read model {model.name!r}", "a swap keeps one until the next rebuild begins"
+        )
+    [(generation, version, release)] = rows
+    if version != model.version:
+        raise OtherVersion(
+            f"cannot put back the previous tables of read model {model.name!r}: they are of version {version}, made by release"
+            f" {release or 'unknown'}, expected version {model.version}, which release {RELEASE} here knows to catch up"
+            f" (run `ticketcore rebuild {model.name} --back` with a release that has version {version})"
+        )
+    return Candidate(model.name, "prev", generation)
+
+
+def _checkpoints(
+    connection: Connection, projector: Projector, candidate: Candidate, logs: Mapping[str, Log]
+) -> dict[str, Checkpoint]:
+    return {
+        name: projector.checkpoint(connection, candidate.generation, name, log.epoch()) for name, log in logs.items()
+    }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
+from importlib.metadata import version as release_of
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -16,16 +18,30 @@ from projections.performance import PERFORMANCE
 from projections.queues import QUEUES
 from ticketcore.errors import NotFound, StoreUnavailable
 
-__all__ = ["MODELS", "Connection", "Generation", "connect", "create", "install", "installed", "live", "model_named"]
+__all__ = [
+    "MODELS", "RELEASE", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live",
+    "model_named", "rebuilds_due",
+]  # fmt: skip
 
 MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE)
+META = {"models": "meta.sql", "dropped": "meta_drops.sql", "models_generation": "meta_previous.sql"}
+"""A table or index of ``read_meta`` -> the file that makes it, in order; run where it is missing. Only ever add to it."""
 LOCK = "ticketcore.projections"
 """Name of the advisory lock: one embedded projector at a time in a data base."""
 INSTALL_LOCK = "ticketcore.projections.install"
 CONNECT_TIMEOUT = 5
 """Seconds, unless the DSN says another; psycopg's own is 130: a server that dies while it greets must not cost that."""
 
+RELEASE = release_of("ticketcore")
+
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class OtherVersion(StoreUnavailable):
+    """A read model's tables are of another version than this code: a rebuild replaced them, or one is due."""
+
+    code = "other_version"
+    exit_code = 11
 
 
 class Generation(NamedTuple):
@@ -72,15 +88,18 @@ def install(dsn: str, models: Sequence[Model] = MODELS) -> list[str]:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [INSTALL_LOCK])
         if not _has_schema(connection, "read_meta"):
             connection.execute("CREATE SCHEMA read_meta")
-            _run(connection, "read_meta", ("meta.sql",))
             made_now.append("read_meta")
+        for table, file in META.items():
+            if not _has_table(connection, "read_meta", table):
+                _run(connection, "read_meta", (file,))
         for model in models:
             made = connection.execute("SELECT 1 FROM read_meta.models WHERE model = %s", [model.name]).fetchone()
             if made is None:
                 create(connection, model, model.name)
                 connection.execute(
-                    "INSERT INTO read_meta.models (model, role, generation, version) VALUES (%s, 'live', 1, %s)",
-                    [model.name, model.version],
+                    "INSERT INTO read_meta.models (model, role, generation, version, release, digest)"
+                    " VALUES (%s, 'live', 1, %s, %s, %s)",
+                    [model.name, model.version, RELEASE, digest_of(model)],
                 )
                 made_now.append(f"{model.name} {model.version}")
     return made_now
@@ -88,8 +107,7 @@ def install(dsn: str, models: Sequence[Model] = MODELS) -> list[str]:
 
 def installed(connection: Connection) -> bool:
     """Return whether every model has its tables."""
-    found = connection.execute("SELECT to_regclass('read_meta.models') IS NOT NULL").fetchone()
-    if not found or not found[0]:
+    if not all(_has_table(connection, "read_meta", table) for table in META):
         return False
     names = connection.execute("SELECT model FROM read_meta.models WHERE role = 'live'").fetchall()
     return {model.name for model in MODELS} <= {name for (name,) in names}
@@ -105,7 +123,8 @@ def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generatio
     """Return the live generation of each model.
 
     Raises:
-        StoreUnavailable: a model has no tables, or they are of another version than the code.
+        StoreUnavailable: a model has no tables.
+        OtherVersion: they are of another version than the code.
     """
     try:
         rows = connection.execute(
@@ -113,6 +132,8 @@ def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generatio
         ).fetchall()
     except psycopg.errors.UndefinedTable:
         rows = []
+    if rows and (lacks := [table for table in META if not _has_table(connection, "read_meta", table)]):
+        raise StoreUnavailable(f"the read models lack read_meta.{lacks[0]}, expected it (run `ticketcore db migrate`)")
     found = {row[0]: Generation(*row) for row in rows}
     for model in models:
         if model.name not in found:
@@ -122,14 +143,31 @@ def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generatio
         have = found[model.name].version
         if have != model.version:
             remedy = f"run `ticketcore rebuild {model.name}`" if have < model.version else "upgrade ticketcore here"
-            raise StoreUnavailable(
+            raise OtherVersion(
                 f"read model {model.name!r} has tables of version {have}, expected {model.version} ({remedy})"
             )
     return found
 
 
+def digest_of(model: Model) -> str:
+    """Return the SHA-256 of a model's SQL files, as hexadecimal digits."""
+    return sha256("\0".join(map(_text, model.sql)).encode()).hexdigest()
+
+
+def rebuilds_due(connection: Connection, models: Sequence[Model] = MODELS) -> list[str]:
+    """Return the models whose live tables or views another version of the fold or other SQL made."""
+    rows = connection.execute("SELECT model, version, digest FROM read_meta.models WHERE role = 'live'").fetchall()
+    made = {name: (version, digest) for name, version, digest in rows}
+    return [model.name for model in models if made.get(model.name) != (model.version, digest_of(model))]
+
+
 def _has_schema(connection: Connection, name: str) -> bool:
     return connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [name]).fetchone() is not None
+
+
+def _has_table(connection: Connection, schema: str, table: str) -> bool:
+    query = "SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relname = %s"
+    return connection.execute(query, [schema, table]).fetchone() is not None
 
 
 def _run(connection: Connection, schema: str, names: Sequence[str]) -> None:
@@ -137,6 +175,9 @@ def _run(connection: Connection, schema: str, names: Sequence[str]) -> None:
     with connection.transaction():
         connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(schema)))
         for name in names:
-            text = files("projections").joinpath("sql", name).read_text(encoding="utf-8")
-            connection.execute(text.encode())
+            connection.execute(_text(name).encode())
         connection.execute("SET LOCAL search_path TO DEFAULT")
+
+
+def _text(name: str) -> str:
+    return files("projections").joinpath("sql", name).read_text(encoding="utf-8")

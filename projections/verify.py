@@ -51,6 +51,7 @@ class Verified(NamedTuple):
         differences: the first of them, at most the asked number per table.
         parked: model -> events that wait as dead letters (they are in neither side).
         head: position of the log's end; events between a model's position and it are not projected yet.
+        dropped: model -> events that an operator dropped (both sides leave them out).
     """
 
     positions: dict[str, int]
@@ -59,6 +60,7 @@ class Verified(NamedTuple):
     differences: list[Difference]
     parked: dict[str, int]
     head: int
+    dropped: dict[str, int]
 
 
 def verify(
@@ -102,6 +104,7 @@ class _Check:
         self._reached = {model.name: self._checkpoints(model) for model in models}
         self._positions = {name: max(reached.values(), default=0) for name, reached in self._reached.items()}
         self._dead = {model.name: self._dead_letters(model) for model in models}
+        self._left_out = {model.name: self._dropped(model) for model in models}
         self._fresh = {model.name: Tables(model, "pg_temp", f"fresh_{model.name}_") for model in models}
 
     def run(self, progress: Callable[[int, int], None] | None) -> Verified:
@@ -129,7 +132,8 @@ class _Check:
                 different += count
                 differences += found
         parked = {name: len(dead) for name, dead in self._dead.items()}
-        return Verified(self._positions, rows, different, differences, parked, max(last, self._log.head()))
+        left_out = {name: sum(map(len, versions.values())) for name, versions in self._left_out.items()}
+        return Verified(self._positions, rows, different, differences, parked, max(last, self._log.head()), left_out)
 
     def _fold(self, records: Sequence[Record]) -> list[Difference]:
         """Fold a batch into the fresh tables; return events that the live model folded and this one can't."""
@@ -144,7 +148,7 @@ class _Check:
             ]
             tables = self._fresh[model.name]
             known = tables.load(self._connection, concerned(model, wanted))
-            folded = fold(model, wanted, known, {})
+            folded = fold(model, wanted, known, {}, self._left_out[model.name])
             tables.write(self._connection, folded, known)
             failed += [
                 Difference(model.name, "event", (event.position,), "unfoldable", {"cause": (None, event.cause)})
@@ -212,6 +216,14 @@ class _Check:
             [model.name, self._generations[model.name].generation, self._log.name],
         )
         return frozenset(position for (position,) in rows)
+
+    def _dropped(self, model: Model) -> dict[UUID, list[int]]:
+        rows = self._connection.execute(
+            "SELECT aggregate_id, array_agg(version) FROM read_meta.dropped WHERE model = %s AND log = %s"
+            " GROUP BY aggregate_id",
+            [model.name, self._log.name],
+        )
+        return dict(rows.fetchall())
 
 
 def _row(alias: str, table: Table) -> sql.Composed:

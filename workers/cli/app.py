@@ -30,7 +30,7 @@ COMMANDS = {
     "status": ("models", "Say how far the log and the read models are."),
     "verify": ("models", "Fold the log afresh and compare every row of every read model."),
     "rebuild": ("models", "Build read models anew beside the live ones and swap them in."),
-    "dead-letters": ("models", "Events that could not be projected."),
+    "dead-letters": ("dead_letters", "Events that could not be projected."),
     "worker": ("working", "Programs that run until they are stopped."),
     "kafka": ("kafka", "The topic of the log, and who feeds the read models."),
     "db": ("db", "The embedded PostgreSQL, and the migrations of any."),

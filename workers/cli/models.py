@@ -1,4 +1,4 @@
-"""Read models: ``status``, ``rebuild``, ``verify`` and ``dead-letters``."""
+"""Read models: ``status``, ``rebuild`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from projections.dead_letters import dead_letters as list_dead_letters
-from projections.dead_letters import retry_dead_letters
 from projections.rebuild import rebuild as rebuild_model
 from projections.schema import MODELS, model_named
 from projections.verify import Verified
@@ -26,7 +25,6 @@ from workers.cli.output import cell, print_json, progress_bar, say, table
 if TYPE_CHECKING:
     from ticketcore.app import TicketCore
 
-dead_letters = typer.Typer(help="Events that could not be projected.", no_args_is_help=True, add_completion=False)
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
@@ -100,6 +98,8 @@ def verify(
         say(_compared(found))
         if parked:
             say(f"{parked:,} events wait as dead letters (see them: ticketcore dead-letters list)")
+        if left_out := sum(found.dropped.values()):
+            say(f"{left_out:,} events are left out on an operator's word (see them: ticketcore dead-letters drops)")
     raise typer.Exit(1 if found.different else 0)
 
 
@@ -118,34 +118,6 @@ def _compared(found: Verified) -> str:
             " Is `ticketcore worker project` running?"
         )
     return "\n".join(lines)
-
-
-@dead_letters.command("list")
-def list_(json: JsonOption = False) -> None:
-    """List the events that wait, with their cause."""
-    with opened() as core:
-        found = list_dead_letters(_read_dsn(core))
-    if json:
-        print_json(found)
-        return
-    table(
-        "Dead letters",
-        ("read model", "position", "ticket or customer", "#", "event", "cause"),
-        ((d.model, d.position, number_of(d.aggregate_id), d.version, d.topic, d.cause) for d in found),
-    )
-
-
-@dead_letters.command()
-def retry(as_: AsOption = None, json: JsonOption = False) -> None:
-    """Fold them again; what still can't be folded stays."""
-    check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
-    with opened() as core:
-        done = retry_dead_letters(_read_dsn(core), core.log, Codec().decode)
-    if json:
-        print_json(done)
-    else:
-        for name, count in done.items():
-            say(f"{name}: {count:,} events left the dead letters")
 
 
 def _read_dsn(core: TicketCore) -> str:
@@ -169,4 +141,3 @@ def _bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 commands: list[Callable[..., None]] = [status, rebuild, verify]
-groups = {"dead-letters": dead_letters}

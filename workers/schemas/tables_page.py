@@ -19,7 +19,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from projections.schema import MODELS
+from projections.schema import META, MODELS
 from ticketcore.embedded import EmbeddedPostgres
 from workers.schemas.catalogue import SchemaError
 
@@ -112,7 +112,7 @@ def _server(dsn: str | None) -> Iterator[str]:
 
 def _sources() -> dict[str, tuple[str, ...]]:
     """Return schema -> its SQL files, in order."""
-    return {**{model.name: model.sql for model in MODELS}, "read_meta": ("meta.sql",)}
+    return {**{model.name: model.sql for model in MODELS}, "read_meta": tuple(META.values())}
 
 
 def _script(source: str) -> str:
