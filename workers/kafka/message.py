@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -63,21 +64,34 @@ def message_of(record: Record, source: bytes, previous: int) -> Message:
         source: of the log and its epoch.
         previous: position of the record before it in the partition, 0 for none.
     """
-    id_ = str(record.originator_id)
-    number = number_of(record.originator_id) if kind_of(record.originator_id) is not None else id_
+    key, number = _names(record.originator_id)
     found = _VERSION.search(record.state)
+    type_, schema = _types(record.topic, int(found[1]) if found else 1)
     headers = [
         ("ce_specversion", b"1.0"),
-        ("ce_id", f"{id_}:{record.originator_version}".encode()),
-        ("ce_type", record.topic.encode()),
+        ("ce_id", b"%b:%d" % (key, record.originator_version)),
+        ("ce_type", type_),
         ("ce_source", source),
-        ("ce_subject", number.encode()),
+        ("ce_subject", number),
         ("ce_time", record.recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
-        ("ce_dataschema", urn(record.topic, int(found[1]) if found else 1).encode()),
+        ("ce_dataschema", schema),
         ("ce_sequence", b"%d" % record.position),
         ("ce_previous", b"%d" % previous),
     ]
-    return Message(id_.encode(), record.state, headers)
+    return Message(key, record.state, headers)
+
+
+@lru_cache(maxsize=10_000)
+def _names(id_: UUID) -> tuple[bytes, bytes]:
+    """Return an aggregate's key and its subject."""
+    key = str(id_)
+    return key.encode(), (number_of(id_) if kind_of(id_) is not None else key).encode()
+
+
+@lru_cache(maxsize=1_000)
+def _types(topic: str, version: int) -> tuple[bytes, bytes]:
+    """Return an event's type and the URN of its schema."""
+    return topic.encode(), urn(topic, version).encode()
 
 
 def received(message: Consumed) -> Received:
