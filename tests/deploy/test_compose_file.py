@@ -1,0 +1,105 @@
+"""docker-compose.yml is a valid file, and says what an operator needs: no engine is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from tests.deploy.compose import FILE, PASSWORDS, in_order, loaded, seconds
+from ticketcore.settings import Settings
+from workers.kafka.broker import VERSION
+from workers.kafka.settings import KafkaSettings
+
+SERVICES: dict[str, Any] = loaded(PASSWORDS)["services"]
+KEPT = {name: service for name, service in SERVICES.items() if service.get("restart") == "unless-stopped"}
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def test_the_file_is_valid_by_the_compose_specification() -> None:
+    """The schema of github.com/compose-spec/compose-spec, as the package check-jsonschema carries it."""
+    schema = json.loads(files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json").read_text())
+    validator = Draft202012Validator(schema)
+    as_written = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    assert [error.message for error in validator.iter_errors(as_written)] == []
+    assert [error.message for error in validator.iter_errors(loaded(PASSWORDS))] == []
+    as_written["services"]["relay"]["comand"] = []
+    assert not validator.is_valid(as_written)
+
+
+def test_there_is_a_broker_a_data_base_a_migration_two_relays_and_projectors_of_every_model() -> None:
+    order = list(in_order(SERVICES))
+    assert set(order[:3]) == {"postgres", "kafka", "migrate"}
+    assert int(SERVICES["relay"]["deploy"]["replicas"]) == 2
+    projected = [
+        service["command"][2] for service in SERVICES.values() if service.get("command", [])[1:2] == ["project"]
+    ]
+    assert sorted(projected) == ["history", "performance", "queues"]
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_without_a_password_nothing_starts(name: str) -> None:
+    with pytest.raises(KeyError, match=f"{name}: see docs/operations.md"):
+        loaded({other: text for other, text in PASSWORDS.items() if other != name})
+
+
+def test_every_service_that_is_kept_running_says_how_it_is_and_has_time_to_end() -> None:
+    assert KEPT.keys() >= {"postgres", "kafka", "relay", "project-queues", "project-history", "project-performance"}
+    for name, service in KEPT.items():
+        check = service["healthcheck"]
+        assert check["test"][0] == "CMD", name
+        assert seconds(check["timeout"]) < seconds(check["interval"]) or check["timeout"] == check["interval"], name
+        assert seconds(service["stop_grace_period"]) >= 60, name
+    for name, service in SERVICES.items():
+        assert int(service["logging"]["options"]["max-file"]) * 10 <= 50, name
+
+
+def test_services_wait_for_what_they_need() -> None:
+    assert SERVICES["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+    for name in OURS.keys() - {"migrate"}:
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_ports_are_open_on_the_loopback_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in ports)
+
+
+def test_images_are_of_a_named_version() -> None:
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{VERSION}"
+    for service in SERVICES.values():
+        assert re.fullmatch(r"[a-z/]+:v?\d+(\.\d+)*", service["image"])
+
+
+def test_our_services_write_nothing_into_their_image_and_have_no_privileges() -> None:
+    for service in OURS.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_workers_hold_no_keys_and_no_owner_s_password() -> None:
+    for name in OURS.keys() - {"cli", "migrate"}:
+        text = json.dumps(SERVICES[name]["environment"])
+        assert "KEY" not in text
+        assert PASSWORDS["OWNER_PASSWORD"] not in text
+
+
+def test_every_variable_is_one_that_the_library_reads() -> None:
+    known = {f"TICKETCORE_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"TICKETCORE_KAFKA_{name.upper()}" for name in KafkaSettings.model_fields}
+    known |= {"TICKETCORE_METRICS_HOST", "TICKETCORE_METRICS_PORT"}
+    used = {name for service in OURS.values() for name in service["environment"]}
+    assert used <= known
+
+
+def test_every_volume_is_named_and_used() -> None:
+    mounted = {v.split(":")[0] for service in SERVICES.values() for v in service.get("volumes", [])}
+    assert {name for name in mounted if not name.startswith(".")} == set(loaded(PASSWORDS)["volumes"])
+    assert all((FILE.parent / name).exists() for name in mounted if name.startswith("."))
