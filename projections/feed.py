@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from ticketcore.store.port import Record
 if TYPE_CHECKING:
     from ticketcore.store.port import Loaded
 
-__all__ = ["Decode", "Log"]
+__all__ = ["Decode", "Log", "by_name"]
 
 Decode = Callable[[Record], Event]
 """Record -> event, as :meth:`ticketcore.store.codec.Codec.decode`; raises for what it does not know."""
@@ -27,3 +27,8 @@ class Log(Protocol):
     def head(self) -> int: ...
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]: ...
     def load(self, originator_ids: Sequence[UUID], command_id: UUID | None = None) -> Loaded: ...
+
+
+def by_name(logs: Log | Sequence[Log]) -> Mapping[str, Log]:
+    """Return name -> log of one log or several."""
+    return {log.name: log for log in (logs if isinstance(logs, Sequence) else [logs])}

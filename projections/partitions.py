@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 from zlib import crc32
 
-from projections.projector import EMBEDDED, FedByPartitions
+from projections.projector import EMBEDDED, CheckpointMoved, FedByPartitions
 from projections.runner import locked
 from projections.schema import Connection
 from ticketcore.errors import ConfigurationError
@@ -34,6 +34,7 @@ def give_to_partitions(
 
     Raises:
         ConfigurationError: there are checkpoints for another number of partitions.
+        CheckpointMoved: a rebuild replaced the generation.
     """
     wanted = set(range(partitions))
     key = [model, generation, log]
@@ -43,6 +44,7 @@ def give_to_partitions(
         have = _partitions(connection, key, lock=True)
         if have == wanted:
             return False
+        _refuse_replaced(connection, model, generation)
         if have - {EMBEDDED}:
             raise ConfigurationError(
                 f"read model {model!r} has checkpoints for {len(have - {EMBEDDED})} partitions of log {log!r}, but its topic"
@@ -84,6 +86,19 @@ def give_to_log(connection: Connection, model: str, generation: int, log: str) -
             [*key, EMBEDDED],
         ).fetchall()
     return int(row[0])
+
+
+def _refuse_replaced(connection: Connection, model: str, generation: int) -> None:
+    """Pass where the generation is live, and keep a swap waiting until the transaction ends."""
+    found = connection.execute(
+        "SELECT 1 FROM read_meta.models WHERE model = %s AND generation = %s AND role = 'live' FOR SHARE",
+        [model, generation],
+    )
+    if found.fetchone() is None:
+        raise CheckpointMoved(
+            f"cannot give read model {model!r} to partitions: generation {generation} is not live any more, expected the live one"
+            " (a rebuild replaced the tables: start this worker anew to take the new ones)"
+        )
 
 
 def _partitions(connection: Connection, key: list[object], *, lock: bool = False) -> set[int]:

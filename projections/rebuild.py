@@ -174,9 +174,7 @@ class _Build:
             settle_drops(self._builder, log, self._decode, self._projector, self._candidate.generation)
         with self._keeper.transaction():
             held = hold(self._keeper, self._candidate.model)
-            rest = {
-                name: min(log.head(), held.reached(name, self._at[name].epoch)) for name, log in self._logs.items()
-            }
+            rest = {name: min(log.head(), held.reached(name, self._at[name].epoch)) for name, log in self._logs.items()}
             self._build(rest, holding=True)
             return swap(self._keeper, self._candidate, held, self._at)
 
