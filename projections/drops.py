@@ -112,10 +112,7 @@ def undrop(dsn: str, log: Log, decode: Decode, model: Model, position: int) -> i
     """
     with connect(dsn) as connection, locked(connection):
         generation = live(connection, [model])[model.name].generation
-        key = [model.name, generation, log.name]
-        tables = Tables(model, model.name)
         with connection.transaction():
-            hold(connection, key)
             gone = connection.execute(
                 "DELETE FROM read_meta.dropped WHERE model = %s AND log = %s AND position = %s RETURNING aggregate_id",
                 [model.name, log.name, position],
@@ -126,35 +123,18 @@ def undrop(dsn: str, log: Log, decode: Decode, model: Model, position: int) -> i
                     f"at position {position} in read model {model.name!r}",
                     "see `ticketcore dead-letters drops`",
                 )
-            id_: UUID = gone[0]
-            for table in model.tables:
-                connection.execute(
-                    sql.SQL("DELETE FROM {} WHERE {} = %s").format(
-                        tables.name(table.name), sql.Identifier(table.columns[0])
-                    ),
-                    [id_],
-                )
-            connection.execute(
-                "DELETE FROM read_meta.dead_letters"
-                " WHERE model = %s AND generation = %s AND log = %s AND aggregate_id = %s",
-                [*key, id_],
-            )
-            at = _checkpoint(connection, key, id_)
-            records = [record for record in log.load([id_]).streams.get(id_, ()) if record.position <= at.position]
-            parked = fold_together(connection, tables, decoded(decode, records))
-            Projector(model).park(connection, at, parked)
-    return len(parked)
+            return _fold_anew(connection, log, decode, Projector(model), generation, gone[0])
 
 
 def settle_drops(connection: Connection, log: Log, decode: Decode, projector: Projector, generation: int) -> None:
-    """Fold what a generation parked before the drop was made; a rebuild calls it before the swap."""
+    """Leave out of a generation what was dropped after it had parked or folded it; called before it goes live."""
     rows = connection.execute(
-        "SELECT DISTINCT aggregate_id FROM read_meta.dead_letters JOIN read_meta.dropped USING (model, log, aggregate_id)"
-        " WHERE model = %s AND generation = %s AND log = %s",
-        [projector.model.name, generation, log.name],
+        "SELECT DISTINCT aggregate_id FROM read_meta.dropped WHERE model = %s AND log = %s",
+        [projector.model.name, log.name],
     ).fetchall()
     for (id_,) in rows:
-        fold_parked(connection, log, decode, projector.tables, generation, id_)
+        with connection.transaction():
+            _fold_anew(connection, log, decode, projector, generation, id_)
 
 
 def forget_lost_drops(connection: Connection, log: Log, model: Model) -> None:
@@ -171,6 +151,30 @@ def forget_lost_drops(connection: Connection, log: Log, model: Model) -> None:
                 "DELETE FROM read_meta.dropped WHERE model = %s AND log = %s AND position = %s",
                 [model.name, log.name, position],
             )
+
+
+def _fold_anew(
+    connection: Connection, log: Log, decode: Decode, projector: Projector, generation: int, id_: UUID
+) -> int:
+    """Fold one aggregate from its first event, in the caller's transaction; return how many dead letters it has then."""
+    key = [projector.model.name, generation, log.name]
+    hold(connection, key)
+    for table in projector.model.tables:
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE {} = %s").format(
+                projector.tables.name(table.name), sql.Identifier(table.columns[0])
+            ),
+            [id_],
+        )
+    connection.execute(
+        "DELETE FROM read_meta.dead_letters WHERE model = %s AND generation = %s AND log = %s AND aggregate_id = %s",
+        [*key, id_],
+    )
+    at = _checkpoint(connection, key, id_)
+    records = [record for record in log.load([id_]).streams.get(id_, ()) if record.position <= at.position]
+    parked = fold_together(connection, projector.tables, decoded(decode, records))
+    projector.park(connection, at, parked)
+    return len(parked)
 
 
 def _checkpoint(connection: Connection, key: Sequence[object], id_: UUID) -> Checkpoint:

@@ -178,7 +178,7 @@ def test_a_drop_that_comes_while_a_rebuild_runs_counts_for_its_tables(
     dsn: str, log: ListLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("projections.rebuild._BATCH", 7)
-    given_up = []
+    given_up: list[int] = []
 
     def progress(reached: int, _: int) -> None:
         if reached == 7 and not given_up:  # the new tables have parked it by now
