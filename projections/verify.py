@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,10 +10,11 @@ import psycopg
 from psycopg import sql
 
 from projections.base import Model, Table
-from projections.feed import Decode, Log
+from projections.feed import Decode, Log, by_name
 from projections.folding import concerned, decoded, fold
 from projections.partitions import partition_of
 from projections.projector import EMBEDDED
+from projections.rebuild import refuse_unknown_logs
 from projections.schema import MODELS, Connection, connect, live
 from projections.tables import Tables
 from ticketcore.collector import no_collection
@@ -45,12 +46,12 @@ class Verified(NamedTuple):
     """What a check found.
 
     Attributes:
-        positions: model -> position up to which it was compared.
+        positions: model -> how many events were compared; of one log, the position up to which it was.
         rows: model.table -> rows that the log gives.
         different: how many rows differ in all.
         differences: the first of them, at most the asked number per table.
         parked: model -> events that wait as dead letters (they are in neither side).
-        head: position of the log's end; events between a model's position and it are not projected yet.
+        head: how many events the logs have; what a model lacks of them is not projected yet.
         dropped: model -> events that an operator dropped (both sides leave them out).
     """
 
@@ -65,7 +66,7 @@ class Verified(NamedTuple):
 
 def verify(
     dsn: str,
-    log: Log,
+    logs: Log | Sequence[Log],
     decode: Decode,
     *,
     models: Sequence[Model] = MODELS,
@@ -76,34 +77,46 @@ def verify(
 
     Args:
         dsn: of the read models.
-        log: the log.
+        logs: the log, or all logs that feed the read models.
         decode: record -> event.
         models: which read models.
         limit: how many differing rows of each table are listed; all are counted.
-        progress: called after each batch with (position reached, last position).
+        progress: called after each batch with (events folded, events to fold).
     Raises:
+        ConfigurationError: a read model holds another log too.
         EpochMismatch: a read model was made from another epoch of the log, or from a longer log.
     """
     with connect(dsn) as connection:
+        live(connection, models)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         with connection.transaction(force_rollback=True):
-            return _Check(connection, log, decode, models, limit).run(progress)
+            _keep_from_swaps(connection, models)
+            return _Check(connection, by_name(logs), decode, models, limit).run(progress)
+
+
+def _keep_from_swaps(connection: Connection, models: Sequence[Model]) -> None:
+    """Hold the tables before the snapshot is taken: else it could know one generation's checkpoints, another one's rows."""
+    names = [sql.Identifier(model.name, table.name) for model in models for table in model.tables]
+    connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
 
 
 class _Check:
     def __init__(
         self,
         connection: Connection,
-        log: Log,
+        logs: Mapping[str, Log],
         decode: Decode,
         models: Sequence[Model],
         limit: int,
     ) -> None:
-        self._connection, self._log, self._decode, self._models, self._limit = connection, log, decode, models, limit
+        self._connection, self._logs, self._decode, self._models, self._limit = connection, logs, decode, models, limit
         self._generations = live(connection, models)
-        self._reached = {model.name: self._checkpoints(model) for model in models}
-        self._positions = {name: max(reached.values(), default=0) for name, reached in self._reached.items()}
-        self._dead = {model.name: self._dead_letters(model) for model in models}
+        refuse_unknown_logs(connection, models, logs)
+        self._reached = {
+            (model.name, log.name): self._checkpoints(model, log) for model in models for log in logs.values()
+        }
+        self._last = {key: max(reached.values(), default=0) for key, reached in self._reached.items()}
+        self._dead = {(model.name, name): self._dead_letters(model, name) for model in models for name in logs}
         self._left_out = {model.name: self._dropped(model) for model in models}
         self._fresh = {model.name: Tables(model, "pg_temp", f"fresh_{model.name}_") for model in models}
 
@@ -115,15 +128,18 @@ class _Check:
                         sql.Identifier(f"fresh_{model.name}_{table.name}"), sql.Identifier(model.name, table.name)
                     )
                 )
-        reached, last = 0, max(self._positions.values(), default=0)
-        unfoldable = []
-        while reached < last:
-            records = self._log.read(reached, min(_BATCH, last - reached))
-            with no_collection(len(records)):
-                unfoldable += self._fold(records)
-            reached = records[-1].position
-            if progress is not None:
-                progress(reached, last)
+        lasts = {name: max(self._last[model.name, name] for model in self._models) for name in self._logs}
+        folded, unfoldable = 0, list[Difference]()
+        for name, log in self._logs.items():
+            reached = 0
+            while reached < lasts[name]:
+                records = log.read(reached, min(_BATCH, lasts[name] - reached))
+                with no_collection(len(records)):
+                    unfoldable += self._fold(name, records)
+                reached = records[-1].position
+                folded += len(records)
+                if progress is not None:
+                    progress(folded, sum(lasts.values()))
         rows, different, differences = {}, len(unfoldable), unfoldable
         for model in self._models:
             for table in model.tables:
@@ -131,16 +147,18 @@ class _Check:
                 count, found = self._compare(model, table)
                 different += count
                 differences += found
-        parked = {name: len(dead) for name, dead in self._dead.items()}
+        positions = {m.name: sum(self._last[m.name, name] for name in self._logs) for m in self._models}
+        parked = {m.name: sum(len(self._dead[m.name, name]) for name in self._logs) for m in self._models}
+        head = sum(max(lasts[name], log.head()) for name, log in self._logs.items())
         left_out = {name: sum(map(len, versions.values())) for name, versions in self._left_out.items()}
-        return Verified(self._positions, rows, different, differences, parked, max(last, self._log.head()), left_out)
+        return Verified(positions, rows, different, differences, parked, head, left_out)
 
-    def _fold(self, records: Sequence[Record]) -> list[Difference]:
+    def _fold(self, log: str, records: Sequence[Record]) -> list[Difference]:
         """Fold a batch into the fresh tables; return events that the live model folded and this one can't."""
         items = decoded(self._decode, records)
         failed = []
         for model in self._models:
-            dead, until = self._dead[model.name], self._until(model)
+            dead, until = self._dead[model.name, log], self._until(model, log)
             wanted = [
                 item
                 for item in items
@@ -184,44 +202,44 @@ class _Check:
         row = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
         return row[0] if row else 0
 
-    def _until(self, model: Model) -> Callable[[UUID], int]:
+    def _until(self, model: Model, log: str) -> Callable[[UUID], int]:
         """Return the function that says up to which position the tables hold an aggregate."""
-        reached = self._reached[model.name]
+        reached = self._reached[model.name, log]
         partitions = len(reached)
         if EMBEDDED in reached or not reached:
             until = reached.get(EMBEDDED, 0)
             return lambda _: until
         return lambda id_: reached[partition_of(id_, partitions)]
 
-    def _checkpoints(self, model: Model) -> dict[int, int]:
+    def _checkpoints(self, model: Model, log: Log) -> dict[int, int]:
         """Return partition -> position."""
         rows = self._connection.execute(
             "SELECT partition, position, epoch FROM read_meta.checkpoints"
             " WHERE model = %s AND generation = %s AND log = %s",
-            [model.name, self._generations[model.name].generation, self._log.name],
+            [model.name, self._generations[model.name].generation, log.name],
         ).fetchall()
-        head, now = self._log.head(), self._log.epoch()
+        head, now = log.head(), log.epoch()
         for _, position, epoch in rows:
             if position > 0 and (epoch != now or position > head):
                 raise EpochMismatch(
-                    f"read model {model.name!r} stands at position {position} of epoch {epoch}, the log {self._log.name!r} at"
+                    f"read model {model.name!r} stands at position {position} of epoch {epoch}, the log {log.name!r} at"
                     f" {head} of epoch {now}: expected the same epoch and a log at least as long"
                     f" (run `ticketcore rebuild {model.name}`)"
                 )
         return {partition: position for partition, position, _ in rows}
 
-    def _dead_letters(self, model: Model) -> frozenset[int]:
+    def _dead_letters(self, model: Model, log: str) -> frozenset[int]:
         rows = self._connection.execute(
             "SELECT position FROM read_meta.dead_letters WHERE model = %s AND generation = %s AND log = %s",
-            [model.name, self._generations[model.name].generation, self._log.name],
+            [model.name, self._generations[model.name].generation, log],
         )
         return frozenset(position for (position,) in rows)
 
     def _dropped(self, model: Model) -> dict[UUID, list[int]]:
         rows = self._connection.execute(
-            "SELECT aggregate_id, array_agg(version) FROM read_meta.dropped WHERE model = %s AND log = %s"
+            "SELECT aggregate_id, array_agg(version) FROM read_meta.dropped WHERE model = %s AND log = ANY(%s)"
             " GROUP BY aggregate_id",
-            [model.name, self._log.name],
+            [model.name, list(self._logs)],
         )
         return dict(rows.fetchall())
 

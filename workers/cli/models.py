@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from projections.dead_letters import dead_letters as list_dead_letters
+from projections.rebuild import put_back
 from projections.rebuild import rebuild as rebuild_model
 from projections.schema import MODELS, model_named
 from projections.verify import Verified
@@ -21,8 +23,10 @@ from ticketcore.permissions import Action, Facts, check
 from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, opened
 from workers.cli.output import cell, print_json, progress_bar, say, table
+from workers.cli.working import kafka_settings, opened_log
 
 if TYPE_CHECKING:
+    from projections.feed import Log
     from ticketcore.app import TicketCore
 
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
@@ -46,25 +50,32 @@ def status(json: JsonOption = False) -> None:
 def rebuild(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="queues, history, performance.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All read models.")] = False,
+    back: Annotated[
+        bool, typer.Option("--back", help="Put the tables that the last swap replaced in place again.")
+    ] = False,
     quiet: QUIET = False,
     as_: AsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Build read models anew from the log beside the live ones and swap them in; queries go on meanwhile."""
+    """Build read models anew from the log beside the live ones and swap them in; queries go on meanwhile.
+
+    Other logs that feed the read models are named in TICKETCORE_KAFKA_LOGS, as for `worker project`.
+    """
     check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
     if not names and not everything:
         raise typer.BadParameter("name a read model, or give --all")
     models = MODELS if everything else [model_named(name) for name in names or ()]
-    done = []
-    with opened() as core:
+    work, done = put_back if back else rebuild_model, []
+    with opened() as core, _logs(core) as logs:
         for model in models:
             with _bar(f"rebuild {model.name}", quiet=quiet or json) as progress:
-                done.append(rebuild_model(_read_dsn(core), core.log, Codec().decode, model, progress=progress))
+                done.append(work(_read_dsn(core), logs, Codec().decode, model, progress=progress))
     if json:
         print_json(done)
     else:
         for one in done:
-            say(f"{one.model}: generation {one.generation} is live, made from {one.position:,} events")
+            again = f", of version {one.version} again" if back else ""
+            say(f"{one.model}: generation {one.generation} is live, made from {one.position:,} events{again}")
 
 
 def verify(
@@ -78,11 +89,11 @@ def verify(
     Only what is projected can be compared: events that are not projected yet are counted and no difference.
     """
     check(actor(as_, Role.AUDITOR), Action.VERIFY, Facts("the read models"))
-    with opened() as core:
+    with opened() as core, _logs(core) as logs:
         if core.settings.projects_inline:
             core.catch_up()
         with _bar("verify", quiet=quiet or json) as progress:
-            found = verify_models(_read_dsn(core), core.log, Codec().decode, limit=limit, progress=progress)
+            found = verify_models(_read_dsn(core), logs, Codec().decode, limit=limit, progress=progress)
     if json:
         print_json(found)
     else:
@@ -118,6 +129,18 @@ def _compared(found: Verified) -> str:
             " Is `ticketcore worker project` running?"
         )
     return "\n".join(lines)
+
+
+@contextmanager
+def _logs(core: TicketCore) -> Iterator[list[Log]]:
+    """Give every log that feeds the read models: this one, and those that TICKETCORE_KAFKA_LOGS names."""
+    others = kafka_settings().logs if os.environ.get("TICKETCORE_KAFKA_LOGS") else {}
+    known = [
+        core.settings.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})
+        for name, dsn in others.items()
+    ]
+    with ExitStack() as stack:
+        yield [core.log, *(stack.enter_context(opened_log(other)) for other in known)]
 
 
 def _read_dsn(core: TicketCore) -> str:
