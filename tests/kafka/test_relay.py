@@ -82,6 +82,7 @@ def test_every_event_comes_once_in_the_logs_order_with_its_headers(database: str
             "ce_dataschema": f"urn:ticketcore:event:{record.topic}:v1".encode(),
             "ce_sequence": str(record.position).encode(),
             "ce_previous": b"",
+            "content-type": b"application/json",
         }
 
 
@@ -233,7 +234,7 @@ def test_settings_that_cannot_be_right_are_told(monkeypatch: pytest.MonkeyPatch)
     client = KafkaSettings.load().client()
     assert (client["sasl_mechanism"], client["sasl_plain_username"]) == ("SCRAM-SHA-512", "u")
     assert client["sasl_plain_password"] == "p"
-    assert client["ssl_check_hostname"] is True
+    assert client["ssl_context"].check_hostname is True
 
 
 def test_tickets_spread_evenly_over_partitions() -> None:

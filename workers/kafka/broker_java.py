@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workers.kafka.broker import VERSION, answers, free_ports, wait_until_listening
@@ -37,7 +38,6 @@ _PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "3",
     "transaction.state.log.replication.factor": "1",
@@ -70,13 +70,24 @@ class JavaBroker:
     Args:
         folder: for data, configuration and ``broker.log``; made where it is missing.
         heap: of the Java machine, in its own words.
+        listeners: more listeners beside the plain one: name -> protocol (``SSL``, ``SASL_PLAINTEXT``, ``SASL_SSL``).
+        properties: more of ``server.properties``.
+        scram: users that the folder is made with: ``SCRAM-SHA-256=[name=...,password=...]``.
+
+    ``addresses``: listener's name -> ``host:port``.
     """
 
-    def __init__(self, folder: Path, *, heap: str = "512m") -> None:
+    def __init__(
+        self, folder: Path, *, heap: str = "512m", listeners: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None, scram: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.folder, self._heap = folder, heap
         self.source = f"Apache Kafka {VERSION} on this machine's Java"
-        self._port, self._controller = free_ports(2)
-        self.bootstrap = f"127.0.0.1:{self._port}"
+        self._protocols = {"PLAINTEXT": "PLAINTEXT", **(listeners or {})}
+        self._more, self._scram = dict(properties or {}), list(scram)
+        self._controller, *ports = free_ports(1 + len(self._protocols))
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(self._protocols, ports, strict=True)}
+        self.bootstrap = self.addresses["PLAINTEXT"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -141,16 +152,22 @@ class JavaBroker:
         return f"{' / '.join(lines[-3:])} (the whole log: {self.folder / 'broker.log'})"
 
     def _properties(self) -> dict[str, str]:
+        open_to_clients = ",".join(f"{name}://{address}" for name, address in self.addresses.items())
+        protocols = {"CONTROLLER": "PLAINTEXT", **self._protocols}
         return {
             **_PROPERTIES,
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._port}",
+            "listeners": f"{open_to_clients},CONTROLLER://127.0.0.1:{self._controller}",
+            "advertised.listeners": open_to_clients,
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             "log.dirs": str(self.folder / "data"),
+            **self._more,
         }
 
     def _format(self, java: list[str], config: Path) -> None:
-        tool = [*java, "kafka.tools.StorageTool", "format", "-t", "dGlja2V0Y29yZS10ZXN0MQ", "-c", str(config)]
+        users = [word for user in self._scram for word in ("--add-scram", user)]
+        tool = [*java, "kafka.tools.StorageTool", "format", "-t", "dGlja2V0Y29yZS10ZXN0MQ", "-c", str(config), *users]
         done = subprocess.run(tool, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BrokerUnavailable(f"the broker's folder can't be made: {(done.stderr or done.stdout).strip()[-500:]}")

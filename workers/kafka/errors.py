@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from ticketcore.errors import ConfigurationError, TicketCoreError
+from workers.kafka.probe import explained, first_failure
 
-__all__ = ["BrokerUnavailable", "KafkaUnavailable", "TopicMismatch", "told"]
+if TYPE_CHECKING:
+    from workers.kafka.settings import KafkaSettings
+
+__all__ = ["BrokerUnavailable", "KafkaUnavailable", "TopicMismatch", "refused", "told"]
 
 
 class KafkaUnavailable(TicketCoreError):
@@ -33,12 +38,28 @@ class BrokerUnavailable(TicketCoreError):
 
 
 @contextmanager
-def told(what: str, servers: str) -> Iterator[None]:
+def told(what: str, settings: KafkaSettings) -> Iterator[None]:
     """Turn what the client raises into :class:`KafkaUnavailable`; *what*: "create topic 'x'"."""
     try:
         yield
     except (KafkaError, OSError) as error:
-        raise KafkaUnavailable(
-            f"cannot {what} at {servers}: {error or type(error).__name__} (is the broker up, and do"
-            " TICKETCORE_KAFKA_BOOTSTRAP_SERVERS and the TICKETCORE_KAFKA_SSL_... and SASL_... settings fit it?)"
-        ) from error
+        raise _unavailable(what, error, settings) from error
+
+
+def refused(what: str, error: Exception, settings: KafkaSettings) -> KafkaUnavailable | None:
+    """Return what to raise where the broker will not have this user, ``None`` where trying again may help."""
+    if isinstance(error, (AuthorizationError, SaslAuthenticationFailedError)):
+        return _unavailable(what, error, settings)
+    return None
+
+
+def _unavailable(what: str, error: Exception, settings: KafkaSettings) -> KafkaUnavailable:
+    cause = explained(error, settings)
+    if cause is None and (found := first_failure(settings)) is not None:
+        cause = explained(found, settings)
+        error = found
+    cause = cause or (
+        f"{error or type(error).__name__} (is the broker up, and do TICKETCORE_KAFKA_BOOTSTRAP_SERVERS and the"
+        " TICKETCORE_KAFKA_SSL_... and SASL_... settings fit it?)"
+    )
+    return KafkaUnavailable(f"cannot {what} at {settings.bootstrap_servers}: {cause}")

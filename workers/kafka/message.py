@@ -17,7 +17,7 @@ from ticketcore.ids import kind_of, number_of
 from ticketcore.store.port import Record
 from workers.schemas.event_schema import urn
 
-__all__ = ["Message", "NotOurs", "Received", "message_of", "received", "source_of"]
+__all__ = ["Message", "NotOurs", "Received", "epoch_of", "message_of", "received", "source_of"]
 
 Header = tuple[str, bytes]
 _VERSION = re.compile(rb'"class_version":\s*([1-9][0-9]*)\}$')  # the codec writes it last
@@ -56,6 +56,15 @@ def source_of(log: str, epoch: UUID) -> bytes:
     return f"urn:ticketcore:log:{log}:{epoch}".encode()
 
 
+def epoch_of(source: bytes, log: str) -> UUID | None:
+    """Return the epoch that a ``ce_source`` names, ``None`` where it is not the log's."""
+    start, _, epoch = source.decode(errors="replace").rpartition(":")
+    try:
+        return UUID(epoch) if start == f"urn:ticketcore:log:{log}" else None
+    except ValueError:
+        return None
+
+
 def message_of(record: Record, source: bytes, previous: int) -> Message:
     """Return a record's message.
 
@@ -77,6 +86,7 @@ def message_of(record: Record, source: bytes, previous: int) -> Message:
         ("ce_dataschema", schema),
         ("ce_sequence", b"%d" % record.position),
         ("ce_previous", b"%d" % previous),
+        ("content-type", b"application/json"),  # the binding asks for it; it is the attribute datacontenttype
     ]
     return Message(key, record.state, headers)
 

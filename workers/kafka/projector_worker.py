@@ -29,7 +29,7 @@ from projections.projector import CheckpointMoved, Projector
 from projections.runner import TRANSIENT
 from projections.schema import Connection, connect, live
 from ticketcore.errors import StoreUnavailable
-from workers.kafka.errors import KafkaUnavailable, told
+from workers.kafka.errors import KafkaUnavailable, refused, told
 from workers.kafka.reading import Reader
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topic import partitions_of
@@ -80,6 +80,7 @@ class ProjectorWorker:
         self._observer = observer
         self._dsn, self._model, self._logs, self._decode, self._settings = dsn, model, dict(logs), decode, settings
         self._partitions: dict[str, int] = {}
+        self._took = False
         self.filled = 0
         """Events that were read from the log since Kafka did not hold them."""
 
@@ -90,7 +91,7 @@ class ProjectorWorker:
             EpochMismatch: a log was restored or replaced.
             StoreUnavailable: the tables are of another version, or the data base did not answer at the start.
             TopicMismatch: a topic is missing, or has another number of partitions than the checkpoints.
-            KafkaUnavailable: the broker did not answer at the start.
+            KafkaUnavailable: the broker did not answer at the start, or refused before it gave a message.
         """
         self._partitions = {topic: partitions_of(self._settings, topic) for topic in self._logs}
         connect(self._dsn).close()
@@ -105,6 +106,8 @@ class ProjectorWorker:
             except (*TRANSIENT, KafkaError, KafkaUnavailable) as error:
                 if _permanent(error):
                     raise
+                if not self._took and (refusal := refused(f"read {', '.join(self._logs)}", error, self._settings)):
+                    raise refusal from error
                 attempt += 1
                 pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
                 logger.warning(
@@ -122,7 +125,7 @@ class ProjectorWorker:
                 given = give_to_partitions(connection, name, generation, log.name, log.epoch(), self._partitions[topic])
                 if given:
                     logger.info("projector.took_over", model=name, log=log.name, partitions=self._partitions[topic])
-            with told("reach Kafka", self._settings.bootstrap_servers):
+            with told("reach Kafka", self._settings):
                 session = int(self._settings.session_timeout * 1000)
                 consumer = KafkaConsumer(
                     **self._settings.client(), **_CONSUMER, group_id=group_of(self._settings, self._model),
@@ -189,6 +192,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             return
         self._follow_changes()
         self._check_joining()
+        self._worker._took |= bool(found)
         for partition, messages in found.items():
             reader = self._readers.get(partition)
             if reader is not None and (missing_before := reader.take(messages)) is not None:

@@ -24,7 +24,7 @@ from projections.observing import told as text_of
 from projections.partitions import partition_of
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 from ticketcore.store.port import Record
-from workers.kafka.errors import KafkaUnavailable, TopicMismatch, told
+from workers.kafka.errors import KafkaUnavailable, TopicMismatch, refused, told
 from workers.kafka.leadership import Leadership, LeadershipLost, Progress, check_epoch
 from workers.kafka.message import message_of, source_of
 from workers.kafka.settings import KafkaSettings
@@ -88,7 +88,7 @@ class Relay:
         Raises:
             TopicMismatch: the topic has another number of partitions than its relay's position.
             EpochMismatch: the log was restored, or has a hole.
-            KafkaUnavailable: the broker did not answer at the start.
+            KafkaUnavailable: the broker did not answer at the start, or has refused so far.
         """
         if ensure_topic(self._settings, self.topic, self._settings.partitions):
             logger.info("relay.topic_created", topic=self.topic, partitions=self._settings.partitions)
@@ -98,6 +98,8 @@ class Relay:
             try:
                 self._stand_by_and_lead(stop)
             except _PASSING as error:
+                if not self.carried and (refusal := refused(f"write topic {self.topic!r}", error, self._settings)):
+                    raise refusal from error
                 attempt = 1 if self.carried > carried else attempt + 1
                 pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
                 logger.warning(
@@ -113,7 +115,7 @@ class Relay:
 
     def _stand_by_and_lead(self, stop: threading.Event) -> None:
         compression = None if self._settings.compression == "none" else self._settings.compression
-        with told("reach Kafka", self._settings.bootstrap_servers):
+        with told("reach Kafka", self._settings):
             producer = KafkaProducer(**self._settings.client(), **_PRODUCER, compression_type=compression)
         try:
             with Leadership(self._dsn, self.topic, self._settings.lease) as leadership:

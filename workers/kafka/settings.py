@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ticketcore.errors import ConfigurationError
 
 __all__ = ["KafkaSettings"]
+
+_TLS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password")
+_SASL = ("sasl_mechanism", "sasl_username", "sasl_password")
 
 
 class KafkaSettings(BaseSettings):
@@ -62,12 +66,17 @@ class KafkaSettings(BaseSettings):
         """
         try:
             return cls()
+        except SettingsError:
+            raise ConfigurationError(
+                f'{_variable("logs")} is no JSON: expected {{"NAME": "DSN"}} (correct or unset it)'
+            ) from None
         except ValidationError as error:
             first = error.errors()[0]
-            name = f"TICKETCORE_KAFKA_{'_'.join(map(str, first['loc'])).upper()}"
+            name = _variable(str(first["loc"][0]))
             if first["type"] == "missing":
                 raise ConfigurationError(f"{name} is not set: expected host:port of a broker (set it)") from None
-            raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
+            got = "wrong" if first["loc"][0] == "logs" else repr(first["input"])  # DSNs hold passwords
+            raise ConfigurationError(f"{name} is {got}: {first['msg']} (correct or unset it)") from None
 
     def topic_of(self, log: str) -> str:
         """Return the topic of a log."""
@@ -77,8 +86,10 @@ class KafkaSettings(BaseSettings):
         """Return what every client of kafka-python is made with.
 
         Raises:
-            ConfigurationError: a file is missing, or SASL has no mechanism, name or password.
+            ConfigurationError: a file is missing or not what it should be; SASL has no mechanism, name or password; or
+                something is set that the protocol makes no use of.
         """
+        self._check_unused()
         found: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),
             "bootstrap_timeout_ms": int(self.timeout * 1000),
@@ -86,23 +97,80 @@ class KafkaSettings(BaseSettings):
             "security_protocol": self.security_protocol,
         }
         if "SSL" in self.security_protocol:
-            for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
-                path: Path | None = getattr(self, name)
-                if path is not None and not path.is_file():
-                    raise ConfigurationError(
-                        f"TICKETCORE_KAFKA_{name.upper()} is {str(path)!r}: expected a file that can be read (correct it)"
-                    )
-                found[name] = str(path) if path else None
-            found["ssl_check_hostname"] = self.ssl_check_hostname
-            found["ssl_password"] = self.ssl_password.get_secret_value() if self.ssl_password else None
+            found["ssl_context"] = self._context()
         if "SASL" in self.security_protocol:
-            for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
-                if getattr(self, name) is None:
+            for name in _SASL:
+                if not getattr(self, name):
                     raise ConfigurationError(
-                        f"TICKETCORE_KAFKA_{name.upper()} is not set: expected with {self.security_protocol} (set it)"
+                        f"{_variable(name)} is not set: expected with {self.security_protocol} (set it)"
                     )
             assert self.sasl_password is not None  # noqa: S101 -- looked at above
             found["sasl_mechanism"] = self.sasl_mechanism
             found["sasl_plain_username"] = self.sasl_username
             found["sasl_plain_password"] = self.sasl_password.get_secret_value()
         return found
+
+    def _check_unused(self) -> None:
+        """Refuse what would be passed over: who sets a password or an authority does not mean to go without."""
+        for part, names in (("SSL", _TLS), ("SASL", _SASL)):
+            given = [name for name in names if getattr(self, name) is not None]
+            if given and part not in self.security_protocol:
+                raise ConfigurationError(
+                    f"{_variable(given[0])} is set, but {_variable('security_protocol')} is {self.security_protocol}: expected"
+                    f" one with {part} (set the protocol, or unset {_variable(given[0])})"
+                )
+        if self.ssl_keyfile is not None and self.ssl_certfile is None:
+            raise ConfigurationError(
+                f"{_variable('ssl_keyfile')} is set without {_variable('ssl_certfile')}: expected both (set the certificate)"
+            )
+
+    def _context(self) -> ssl.SSLContext:
+        """Return what TLS connections are made with; the client itself would read the files at each, and retry for ever."""
+        for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            path: Path | None = getattr(self, name)
+            if path is not None:
+                _check_readable(name, path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = self.ssl_check_hostname
+        try:
+            if self.ssl_cafile is None:
+                context.load_default_certs()
+            else:
+                context.load_verify_locations(self.ssl_cafile)
+        except ssl.SSLError as error:
+            raise ConfigurationError(
+                f"{_variable('ssl_cafile')} is {str(self.ssl_cafile)!r}, which holds no certificate: expected PEM"
+                f" ({_reason(error)}; correct it)"
+            ) from None
+        if self.ssl_certfile is not None:
+            # Never None: OpenSSL would ask the terminal for it.
+            password = self.ssl_password.get_secret_value() if self.ssl_password else ""
+            try:
+                context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile, lambda: password)
+            except ssl.SSLError as error:
+                raise ConfigurationError(
+                    f"{_variable('ssl_certfile')} {str(self.ssl_certfile)!r} and its key"
+                    f" {str(self.ssl_keyfile or self.ssl_certfile)!r} can't be used ({_reason(error)}): expected PEM, a key that"
+                    f" fits, and its password in {_variable('ssl_password')} where it has one"
+                    f" (correct them; {_variable('ssl_keyfile')} names a key in another file)"
+                ) from None
+        return context
+
+
+def _variable(name: str) -> str:
+    return f"TICKETCORE_KAFKA_{name.upper()}"
+
+
+def _check_readable(name: str, path: Path) -> None:
+    try:
+        with path.open("rb"):
+            return
+    except OSError as error:
+        raise ConfigurationError(
+            f"{_variable(name)} is {str(path)!r}: expected a file that can be read ({error.strerror}; correct it)"
+        ) from None
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (error.reason or "nothing that can be read").replace("_", " ").lower()
