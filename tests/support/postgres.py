@@ -76,6 +76,11 @@ class Postgres:
         return pid
 
     @property
+    def data(self) -> Path:
+        """The folder of its data."""
+        return self._server.data
+
+    @property
     def version(self) -> str:
         return str(self._server.status().version)
 

@@ -59,18 +59,21 @@ def persist(
     """Return ``work()``; where the server was lost, again after a pause and *recover*, for *patience* seconds.
 
     Raises:
-        StoreUnavailable: the server did not come back in time; *unavailable* makes it of the last error.
+        StoreUnavailable: the server did not come back in time; *unavailable* makes it of the last error, or of the full
+            disk that came before it: without space for its own log (WAL) the server ends.
     """
     deadline = time.monotonic() + patience
     pause = 0.01
+    full: Exception | None = None
     while True:
         try:
             return work()
         except _TRANSIENT as error:
             if isinstance(error, _NEVER):
                 raise
+            full = error if isinstance(error, errors.DiskFull) else full
             if time.monotonic() + pause > deadline:
-                raise unavailable(error) from error
+                raise unavailable(full or error) from error
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
         pause = min(2 * pause, 1.0)
         with suppress(psycopg.Error):
@@ -84,4 +87,7 @@ def cause_of(error: Exception, dsn: str) -> str:
             psycopg.connect(dsn, connect_timeout=2).close()
         except psycopg.Error as reason:
             error = reason
-    return " ".join(str(error).split())
+    cause = " ".join(str(error).split())
+    if isinstance(error, errors.DiskFull):
+        return f"its disk is full: {cause} (free or add space; where the server ended, start it then)"
+    return cause
