@@ -36,6 +36,10 @@ _PAGE, _PAGE_BYTES = 1_000, 4_194_304
 _SHORTEST, _LONGEST = 0.02, 0.05
 _IN_FLIGHT = 3
 """Pages that are on their way at once."""
+_CONFIRMED_WITHIN = 35.0
+"""Seconds: a little more than ``delivery_timeout_ms``, after which the client may leave messages open for ever."""
+_LEFT_WITHIN = 5.0
+"""The same once the relay is told to stop."""
 _STANDBY = 0.25
 """Seconds between two looks of a standby."""
 _PASSING = (
@@ -51,7 +55,7 @@ _PRODUCER: dict[str, Any] = {
     "enable_idempotence": True,
     "linger_ms": 2,
     "batch_size": 262_144,
-    "delivery_timeout_ms": 60_000,
+    "delivery_timeout_ms": 30_000,
     "request_timeout_ms": 10_000,
     "max_block_ms": 10_000,
     "allow_auto_create_topics": False,
@@ -128,7 +132,7 @@ class Relay:
                 logger.info("relay.leads", topic=self.topic, position=at.position, term=at.term)
                 self._lead(leadership, producer, at, stop)
         finally:
-            producer.close(timeout=1)
+            _close(producer)
 
     def _check(self, at: Progress) -> None:
         if len(at.previous) != self._settings.partitions:
@@ -156,7 +160,7 @@ class Relay:
                 pause = _SHORTEST
                 sent.append(self._produce(producer, records, position, previous, source))
             if sent and (not records or len(sent) >= _IN_FLIGHT):
-                at = self._confirm(leadership, at, sent.popleft())
+                at = self._confirm(leadership, at, sent.popleft(), stop)
                 self._on_round()
             elif not records:
                 self._on_round()
@@ -164,7 +168,7 @@ class Relay:
                 stop.wait(pause)
                 pause = min(_LONGEST, pause * 1.5)
         for page in sent:
-            at = self._confirm(leadership, at, page)
+            at = self._confirm(leadership, at, page, stop)
 
     def _produce(
         self, producer: KafkaProducer, records: Sequence[Record], after: int, before: Sequence[int], source: bytes
@@ -183,17 +187,25 @@ class Relay:
             previous[partition] = record.position
         return _Page(records[-1].position, tuple(previous), futures, began)
 
-    def _confirm(self, leadership: Leadership, at: Progress, page: _Page) -> Progress:
+    def _confirm(self, leadership: Leadership, at: Progress, page: _Page, stop: threading.Event) -> Progress:
         """Wait until Kafka has confirmed a page, then move the position.
 
         Raises:
             KafkaError: a message failed for good; later ones may be in the topic, and are produced again.
+            KafkaUnavailable: Kafka neither took nor refused it in time.
         """
         for future in page.futures:
             while not future.is_done:
                 with suppress(KafkaTimeoutError):
                     future.get(timeout=self._settings.lease / 4)
-                leadership.live(at)  # Kafka may be away for long; the lead is not
+                leadership.live(at)  # Kafka may be away; the lead is not
+                self._on_round()
+                if (waited := time.monotonic() - page.began) > (_LEFT_WITHIN if stop.is_set() else _CONFIRMED_WITHIN):
+                    raise KafkaUnavailable(
+                        f"Kafka at {self._settings.bootstrap_servers} has not confirmed positions {at.position + 1} to"
+                        f" {page.position} of topic {self.topic!r} for {waited:.0f} s: expected an answer (is the broker up,"
+                        " has it space left? they are produced again until it answers)"
+                    )
             if future.failed():
                 raise future.exception
         at, before = leadership.move(at, page.position, page.previous), at.position
@@ -209,3 +221,13 @@ class _Page(NamedTuple):
     previous: tuple[int, ...]
     futures: list[Any]
     began: float
+
+
+def _close(producer: KafkaProducer) -> None:
+    """End the client's thread, whatever is still on its way: left alone it would produce that some time later."""
+    try:
+        producer.close(timeout=1)
+    except KafkaTimeoutError:  # raised before it ends anything
+        producer._sender.force_close()
+        producer._sender.join(1)
+        producer.close(timeout=0)
