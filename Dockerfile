@@ -9,7 +9,7 @@ COPY workers workers
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 # No pip and no tools inside: the build's own pip fills it.
 RUN python -m venv --without-pip /opt/ticketcore \
- && pip --python /opt/ticketcore/bin/python install --no-cache-dir "$(ls /wheels/ticketcore-*.whl)[kafka]"
+ && pip --python /opt/ticketcore/bin/python install --no-cache-dir "$(ls /wheels/ticketcore-*.whl)[workers]"
 
 FROM python:${PYTHON}-slim
 LABEL org.opencontainers.image.title="ticketcore" \

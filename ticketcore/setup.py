@@ -18,6 +18,7 @@ from ticketcore.sealing.rotation import retire, rotate
 from ticketcore.settings import Settings
 from ticketcore.store.keys_postgres import PostgresKeyStore
 from ticketcore.store.migrate import migrate, pending
+from ticketcore.store.postgres import PostgresLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +51,14 @@ def resolve(settings: Settings, *, start: bool = True) -> Settings:
 
 
 def migrate_all(settings: Settings) -> list[str]:
-    """Bring log, keys and read models up to date; return what was applied, ``component/number name``."""
+    """Bring log, keys and read models up to date and name the log; return what was applied, ``component/number name``.
+
+    Raises:
+        StoreUnavailable: a data base can't be reached, or a newer library migrated it.
+        ConfigurationError: the log has another name.
+    """
     done = [f"log/{name}" for name in migrate(_dsn(settings.dsn), "log", SQL / "log")]
+    PostgresLog(_dsn(settings.dsn), name=settings.log_name).close()  # names the log: a worker's role may not
     done += [f"keys/{name}" for name in migrate(_dsn(settings.keys_dsn), "keys", SQL / "keys")]
     done += [f"read/{name}" for name in read_models_entry("install")(settings)]
     return done
