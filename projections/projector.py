@@ -100,7 +100,7 @@ class Projector:
         if found.epoch != epoch:
             raise EpochMismatch(
                 f"read model {self.model.name!r} stands at position {found.position} of epoch {found.epoch} of log {log!r},"
-                f" expected epoch {epoch}: the log was restored or replaced (run `ticketcore rebuild {self.model.name}`)"
+                f" expected epoch {epoch}: the log was restored or replaced (run `ticketcore recover`)"
             )
         return found
 

@@ -184,7 +184,7 @@ class Runner:
             if point.position > max(head, self.log.head()):
                 raise EpochMismatch(
                     f"read model {name!r} stands at position {point.position} of log {self.log.name!r}, which ends at {head}:"
-                    f" expected a log at least as long (it was restored from a backup; run `ticketcore rebuild {name}`)"
+                    f" expected a log at least as long (it was restored from a backup; run `ticketcore recover`)"
                 )
             found.append(point)
         return found

@@ -6,7 +6,6 @@ from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "Work", "create_keys", "grant", "key_status", "migrate_all", "pending_all", "read_models_entry", "renew_epoch", "resolve",
+    "Work", "create_keys", "grant", "key_status", "migrate_all", "pending_all", "read_models_entry", "resolve",
     "retire_key", "rotate_keys", "scrub_keys",
 ]  # fmt: skip
 
@@ -83,14 +82,6 @@ def read_models_entry(name: str) -> Callable[..., Any]:
     raise ConfigurationError(
         f"no entry point {name!r} in the group 'ticketcore.read_models' (install ticketcore with pip, not by its path)"
     )
-
-
-def renew_epoch(settings: Settings) -> UUID:
-    """Give the log a new epoch and return it; for after a restore."""
-    epoch = uuid4()
-    with psycopg.connect(_dsn(settings.dsn)) as connection:
-        connection.execute("UPDATE log.meta SET epoch = %s", (epoch,))
-    return epoch
 
 
 def grant(settings: Settings, role: str, *, work: Work = "service") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -87,9 +88,16 @@ def test_rebuild_asks_for_a_name_it_knows(cli: Cli) -> None:
 
 
 def test_after_a_restore_readers_stop_until_the_read_models_are_rebuilt(own_cli: Cli) -> None:
-    assert "Rebuild the read models: ticketcore rebuild --all" in own_cli.ok("db", "new-epoch")
-    assert "the log was restored or replaced (run `ticketcore rebuild queues`)" in own_cli.fails(8, "queue")
-    assert [done["model"] for done in own_cli.json("rebuild", "--all")] == ["queues", "history", "performance"]
+    with psycopg.connect(own_cli.settings["TICKETCORE_DSN"]) as connection:
+        connection.execute("UPDATE log.meta SET epoch = gen_random_uuid()")
+    assert "the log was restored or replaced (run `ticketcore recover`)" in own_cli.fails(8, "queue")
+    planned = own_cli("recover", "--dry-run", "--json")
+    assert planned.returncode == 1
+    assert set(json.loads(planned.stdout)["read_models"].values()) == {"rebuild"}
+    assert own_cli.ok("recover").count("is live, made from") == 3
+    assert "Nothing is to be recovered." in own_cli.ok("recover")
+    own_cli.ok("queue")
+    assert own_cli.ok("recover", "--restored").count("is live, made from") == 3
     own_cli.ok("queue")
 
 

@@ -21,7 +21,7 @@ def test_asking_in_a_folder_without_a_data_base_makes_none(bare: Bare) -> None:
     assert f"no data base in {cli.folder}/.ticketcore" in said
     assert "make one: ticketcore demo" in said
     assert "no data base in" in cli.fails(3, "keys", "status")
-    assert "no data base in" in cli.fails(3, "db", "new-epoch")
+    assert "no data base in" in cli.fails(3, "recover")
     done = cli("db", "status")
     assert (done.returncode, "ticketcore db start" in done.stdout) == (3, True)
     assert cli.ok("db", "stop") == "It did not run.\n"

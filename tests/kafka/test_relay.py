@@ -19,8 +19,9 @@ from ticketcore.errors import ConfigurationError, EpochMismatch
 from ticketcore.ids import number_of
 from ticketcore.store.postgres import PostgresLog
 from workers.kafka.errors import KafkaUnavailable, TopicMismatch
-from workers.kafka.leadership import follow_epoch, progress
+from workers.kafka.leadership import progress
 from workers.kafka.message import received, source_of
+from workers.kafka.recovery import found_in_topic, go_on
 from workers.kafka.relay import Relay
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topic import ensure_topic
@@ -185,11 +186,11 @@ def test_a_restored_log_stops_the_relay_until_it_is_told_to_follow(database: str
         with psycopg.connect(database) as connection:
             connection.execute("UPDATE log.meta SET epoch = gen_random_uuid()")
         with (
-            pytest.raises(EpochMismatch, match=r"it was restored \(rebuild .* `ticketcore kafka follow-epoch`\)"),
+            pytest.raises(EpochMismatch, match=r"it was restored or replaced \(run `ticketcore recover`\)"),
             in_thread(Relay(database, log, settings).run) as thread,
         ):
             thread.join(20)
-        assert follow_epoch(database, settings.topic_of("main")) is not None
+        assert go_on(database, log, found_in_topic(database, log, settings), log.epoch()) == log.epoch()
         append_lives(log, range(10, 14), seed=2)
         carried(log, database, settings)
         sources = {

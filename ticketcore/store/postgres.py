@@ -87,6 +87,11 @@ class PostgresLog(PostgresApplicationRecorder):
         row = self._fetch("SELECT epoch FROM log.meta", "read the epoch")
         return UUID(str(row[0][0]))
 
+    def carried(self, topic: str) -> list[int]:
+        """Return the position of the last event of each partition that the relay brought to a topic; none: it never did."""
+        rows = self._fetch("SELECT previous FROM log.relays WHERE topic = %b", "read how far a topic is", topic)
+        return list(rows[0][0]) if rows else []
+
     def append(self, batch: Sequence[Append]) -> list[Outcome]:
         """See the port. Raises :class:`EventTooLarge` before anything is sent, StoreUnavailable after a bounded time."""
         found: dict[int, Outcome] = {}

@@ -8,7 +8,7 @@ import typer
 
 from ticketcore.embedded import EmbeddedPostgres
 from ticketcore.errors import InvalidCommand
-from ticketcore.setup import Work, migrate_all, pending_all, renew_epoch, resolve
+from ticketcore.setup import Work, migrate_all, pending_all, resolve
 from workers.cli.common import JsonOption, existing, settings
 from workers.cli.output import print_json, say
 
@@ -64,13 +64,6 @@ def migrate(json: JsonOption = False) -> None:
         print_json({"applied": done})
     else:
         say("\n".join(f"applied {name}" for name in done) or "nothing to do")
-
-
-@app.command("new-epoch")
-def new_epoch() -> None:
-    """Renew the log's epoch after a restore, so that readers ahead of it stop instead of mixing two histories."""
-    epoch = renew_epoch(resolve(existing()))
-    say(f"The log's epoch is {epoch} now. Rebuild the read models: ticketcore rebuild --all")
 
 
 @app.command()

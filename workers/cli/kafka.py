@@ -21,12 +21,22 @@ app = typer.Typer(
 
 
 @app.command("create-topic")
-def create_topic() -> None:
-    """Make the log's topic; a relay does so by itself at its first start."""
-    from workers.kafka.topic import ensure_topic
+def create_topic(
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Delete the topic first; the relay fills the new one from the log.")
+    ] = False,
+    as_: AsOption = None,
+) -> None:
+    """Make the log's topic; a relay does so by itself."""
+    from workers.kafka.topic import ensure_topic, replace_topic
 
     kafka = kafka_settings()
     topic = kafka.topic_of(settings().log_name)
+    if anew:
+        check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the topic"))
+        replace_topic(kafka, topic, kafka.partitions)
+        say(f"Topic {topic} was made anew with {kafka.partitions} partitions; a running relay fills it.")
+        return
     made = ensure_topic(kafka, topic, kafka.partitions)
     say(f"Topic {topic} {'has' if made else 'had'} {kafka.partitions} partitions{'' if made else ' already'}.")
 
@@ -74,19 +84,6 @@ def hand_back(
                 "was fed by the log already" if position is None else f"goes on from position {position:,} of the log"
             )
             say(f"{name} {state}.")
-
-
-@app.command("follow-epoch")
-def follow_epoch(as_: AsOption = None) -> None:
-    """Let the relay go on after a restore, under the log's new epoch."""
-    check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
-    from workers.kafka.leadership import follow_epoch as follow
-
-    known, kafka = resolve(settings()), kafka_settings()
-    assert known.dsn is not None  # noqa: S101 -- resolve() names every store
-    topic = kafka.topic_of(known.log_name)
-    at = follow(known.dsn, topic)
-    say(f"Topic {topic} was never written." if at is None else f"Topic {topic} goes on after position {at.position:,}.")
 
 
 groups = {"kafka": app}

@@ -17,8 +17,9 @@ import psycopg
 import structlog
 
 from ticketcore.errors import ConfigurationError, EpochMismatch, TicketCoreError
+from workers.kafka.epochs import Epochs
 
-__all__ = ["Leadership", "LeadershipLost", "Progress", "follow_epoch", "progress"]
+__all__ = ["Leadership", "LeadershipLost", "Progress", "progress"]
 
 _KEEPALIVE = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
 _SESSION: dict[str, Any] = {
@@ -103,6 +104,11 @@ class Leadership:
         self._said_at = time.monotonic()
         return _progress(row)
 
+    def epochs(self) -> Epochs:
+        """Return the log's epochs."""
+        [(now, former)] = self._rows("SELECT epoch, former FROM log.meta", [])
+        return Epochs(now, frozenset(former))
+
     def live(self, at: Progress) -> None:
         """Give a sign of life, where one is due. Raises as :meth:`move`."""
         if time.monotonic() - self._said_at >= self._lease / 4:
@@ -158,8 +164,7 @@ def check_epoch(topic: str, at: Progress, epoch: UUID) -> None:
     if at.epoch != epoch:
         raise EpochMismatch(
             f"topic {topic!r} holds the log up to position {at.position} of epoch {at.epoch}, but the log is of epoch"
-            f" {epoch}: it was restored (rebuild the read models by `ticketcore rebuild --all`, then let the relay go on"
-            " with `ticketcore kafka follow-epoch`)"
+            f" {epoch}: it was restored or replaced (run `ticketcore recover`)"
         )
 
 
@@ -167,21 +172,6 @@ def progress(dsn: str, topic: str) -> Progress | None:
     """Return how far a topic is, ``None`` where no relay ever wrote it."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute(f"SELECT {_COLUMNS} FROM log.relays WHERE topic = %s".encode(), [topic]).fetchone()
-    return None if row is None else _progress(row)
-
-
-def follow_epoch(dsn: str, topic: str) -> Progress | None:
-    """Let the topic go on under the log's new epoch; from its start where the log ends before the topic's position."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute(
-            "UPDATE log.relays r SET epoch = m.epoch, term = term + 1,"
-            " position = CASE WHEN r.position <= h.head THEN r.position ELSE 0 END,"
-            " previous = CASE WHEN r.position <= h.head THEN previous"
-            "            ELSE array_fill(0::bigint, ARRAY[cardinality(previous)]) END"
-            " FROM log.meta m, (SELECT coalesce(max(position), 0) AS head FROM log.events) h WHERE topic = %s"
-            " RETURNING r.position, r.previous, r.epoch, r.term",
-            [topic],
-        ).fetchone()
     return None if row is None else _progress(row)
 
 

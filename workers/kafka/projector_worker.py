@@ -21,7 +21,7 @@ from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaError, KafkaTimeoutError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from projections.base import Model
-from projections.feed import Decode, Log
+from projections.feed import Decode
 from projections.observing import UNWATCHED, Observer
 from projections.observing import told as text_of
 from projections.partitions import give_to_partitions
@@ -30,15 +30,16 @@ from projections.runner import TRANSIENT
 from projections.schema import Connection, connect, live
 from ticketcore.errors import StoreUnavailable
 from workers.kafka.errors import KafkaUnavailable, refused, told
-from workers.kafka.reading import Reader
+from workers.kafka.reading import Reader, RelayedLog
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topic import partitions_of
+from workers.kafka.topic import check_partitions, partitions_of
 
 __all__ = ["ProjectorWorker", "group_of"]
 
 _BATCH = 5_000
 _POLL_MS = 200
 _COMMIT_EVERY = 25  # rounds
+_LOOK_EVERY = 10  # rounds, each 0.2 s where nothing comes
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much the data base's clock may be ahead of the relay's."""
 _CONSUMER = {
@@ -74,7 +75,7 @@ class ProjectorWorker:
     """
 
     def __init__(
-        self, dsn: str, model: Model, logs: Mapping[str, Log], decode: Decode, settings: KafkaSettings,
+        self, dsn: str, model: Model, logs: Mapping[str, RelayedLog], decode: Decode, settings: KafkaSettings,
         observer: Observer = UNWATCHED,
     ) -> None:  # fmt: skip
         self._observer = observer
@@ -89,7 +90,8 @@ class ProjectorWorker:
 
         Raises:
             EpochMismatch: a log was restored or replaced.
-            StoreUnavailable: the tables are of another version, or the data base did not answer at the start.
+            OtherVersion: the tables are of another version, as after the swap to a newer one.
+            StoreUnavailable: the data base did not answer at the start.
             TopicMismatch: a topic is missing, or has another number of partitions than the checkpoints.
             KafkaUnavailable: the broker did not answer at the start, or refused before it gave a message.
         """
@@ -204,8 +206,38 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                 self._go_on(partition, reader)
         self._worker._observer.round(self._worker._model.name)
         self._rounds += 1
+        if self._rounds % _LOOK_EVERY == 0:
+            self._check_generation()
+            self._check_topics()
         if self._rounds % _COMMIT_EVERY == 0 and (offsets := self._offsets()):
             self._consumer.commit_async(offsets)
+
+    def _check_generation(self) -> None:
+        """Notice a swap that no event follows: the next batch would, by its checkpoint."""
+        model = self._worker._model
+        now = live(self._connection, [model])[model.name].generation
+        if now != self._generation:
+            raise CheckpointMoved(f"read model {model.name!r} has generation {now}, expected {self._generation}")
+
+    def _check_topics(self) -> None:
+        """Notice what no message tells: a restored log, a topic made anew, and messages that Kafka confirmed and lost."""
+        for topic, log in self._worker._logs.items():
+            known = self._consumer.partitions_for_topic(topic)
+            if known:  # none while the topic is gone
+                check_partitions(topic, len(known), self._worker._partitions[topic])
+            previous = log.carried(topic)
+            behind = {}
+            for partition, reader in self._readers.items():
+                if partition.topic == topic and not reader.filling:
+                    reader.check_log()
+                    if reader.at.position < dict(enumerate(previous)).get(partition.partition, 0):
+                        behind[partition] = reader
+            ends = self._consumer.end_offsets(list(behind)) if behind else {}
+            for partition, reader in behind.items():
+                if (offset := self._consumer.position(partition)) >= ends[partition]:
+                    self._told_missing(partition, reader)
+                    self._consumer.pause(partition)
+                    reader.fill_to(previous[partition.partition], min(offset, ends[partition]))
 
     def _check_joining(self) -> None:
         """Give up a membership that does not come about: now and then the client hangs while it joins anew."""
@@ -226,11 +258,13 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         if not self._fresh:
             return
         worker = self._worker
+        oldest = self._consumer.beginning_offsets(list(self._fresh))
         for partition in sorted(self._fresh):
             reader = self._readers[partition] = Reader(
                 self._projector, self._connection, self._generation, worker._logs[partition.topic], worker._decode,
                 partition.partition, worker._partitions[partition.topic],
             )  # fmt: skip
+            reader.begin_again_from(oldest[partition])
             if reader.at.offset is None and self._is_empty(partition):
                 reader.fill_to_head()
             if not reader.filling:
@@ -281,10 +315,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         for partition in partitions:
             if (reader := self._readers.get(partition)) is None:
                 continue
-            logger.warning(
-                "projector.not_in_kafka", model=self._worker._model.name, topic=partition.topic,
-                partition=partition.partition, offset=reader.at.offset, position=reader.at.position,
-            )  # fmt: skip
+            self._told_missing(partition, reader)
             self._consumer.pause(partition)
             self._consumer.seek(partition, 0)
             reader.resume_at = None
@@ -292,6 +323,12 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                 reader.fill_to_head()
             if not reader.filling:
                 self._go_on(partition, reader)
+
+    def _told_missing(self, partition: TopicPartition, reader: Reader) -> None:
+        logger.warning(
+            "projector.not_in_kafka", model=self._worker._model.name, topic=partition.topic,
+            partition=partition.partition, offset=reader.at.offset, position=reader.at.position,
+        )  # fmt: skip
 
 
 def _permanent(error: Exception) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -17,11 +17,17 @@ from ticketcore.errors import ConfigurationError, EpochMismatch
 from ticketcore.store.port import Record
 from workers.kafka.message import NotOurs, received, source_of
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "RelayedLog"]
 
 _PAGE = 5_000
 
 logger = structlog.get_logger(__name__)
+
+
+class RelayedLog(Log, Protocol):
+    """A log that knows how far a relay brought it."""
+
+    def carried(self, topic: str) -> list[int]: ...
 
 
 class Reader:
@@ -46,22 +52,41 @@ class Reader:
         self._projector, self._connection, self._log, self._decode = projector, connection, log, decode
         self._partition, self._partitions = partition, partitions
         self.at = projector.checkpoint(connection, generation, log.name, log.epoch(), partition)
-        if self.at.position > (head := log.head()):
-            raise EpochMismatch(
-                f"read model {projector.model.name!r} stands at position {self.at.position} of log {log.name!r}, which ends"
-                f" at {head}: expected a log at least as long (it was restored; run `ticketcore rebuild {projector.model.name}`)"
-            )
+        self.check_log()
         self._source = source_of(log.name, self.at.epoch)
         self._cursor = self._until = 0
         self._told_missing = False
         self.resume_at = None if self.at.offset is None else self.at.offset + 1
         """The offset to go on at; ``None`` where only the position is known."""
+        self._again: int | None = None
         self.filled = 0
 
     @property
     def filling(self) -> bool:
         """Whether something has to be read from the log before anything of Kafka is taken."""
         return self._cursor < self._until
+
+    def check_log(self) -> None:
+        """Compare the checkpoint with the log as it is now.
+
+        Raises:
+            EpochMismatch: the log has another epoch, or ends before the checkpoint.
+        """
+        self._check_epoch()
+        if self.at.position > (head := self._log.head()):
+            raise EpochMismatch(
+                f"read model {self._projector.model.name!r} stands at position {self.at.position} of log {self._log.name!r}, which"
+                f" ends at {head}: expected a log at least as long (it was restored; run `ticketcore recover`)"
+            )
+
+    def begin_again_from(self, oldest: int) -> None:
+        """Take the checkpoint's own message once more, where Kafka still has it: the log must hold that event.
+
+        Args:
+            oldest: offset of the partition's first message.
+        """
+        if self.at.offset is not None and self.at.offset >= oldest:
+            self.resume_at = self._again = self.at.offset
 
     def take(self, messages: Sequence[Any]) -> int | None:
         """Project messages of the partition, in order.
@@ -94,6 +119,8 @@ class Reader:
                     break
                 records.append(record)
                 held = record.position
+            elif message.offset == self._again:
+                self._check_held(record)
             else:
                 dropped += 1
             offset = message.offset
@@ -114,6 +141,11 @@ class Reader:
         self._told_missing, self.resume_at = False, None
         self._fill(self._log.head())
 
+    def fill_to(self, position: int, resume_at: int) -> None:
+        """Ask for what the topic should have held up to a position; then go on at an offset."""
+        self._told_missing, self.resume_at = False, resume_at
+        self._fill(position)
+
     def since(self) -> datetime | None:
         """Return when the event at the checkpoint was recorded; its successors were produced later. ``None`` for none."""
         found = self._log.read(self.at.position - 1, 1) if self.at.position else []
@@ -129,7 +161,7 @@ class Reader:
         if not page:
             raise EpochMismatch(
                 f"log {self._log.name!r} ends at {self._cursor}, expected at least position {self._until}: it was restored"
-                f" (run `ticketcore db new-epoch`, then `ticketcore rebuild {self._projector.model.name}`)"
+                " (run `ticketcore recover`)"
             )
         records = [r for r in page if partition_of(r.originator_id, self._partitions) == self._partition]
         if records:
@@ -153,15 +185,26 @@ class Reader:
 
     def _check_source(self, source: bytes) -> None:
         """Pass where the message is of a former epoch: what it holds was written again or was lost with it."""
-        now = self._log.epoch()
-        if now != self.at.epoch:
-            name = self._projector.model.name
-            raise EpochMismatch(
-                f"read model {name!r} stands at position {self.at.position} of epoch {self.at.epoch} of log {self._log.name!r},"
-                f" expected epoch {now}: the log was restored or replaced (run `ticketcore rebuild {name}`)"
-            )
+        self._check_epoch()
         if not source.startswith(f"urn:ticketcore:log:{self._log.name}:".encode()):
             raise ConfigurationError(
                 f"the topic holds messages of {source.decode(errors='replace')!r}, expected those of log {self._log.name!r}"
                 " (one log, one topic: correct TICKETCORE_KAFKA_TOPIC or TICKETCORE_LOG_NAME)"
+            )
+
+    def _check_epoch(self) -> None:
+        now = self._log.epoch()
+        if now != self.at.epoch:
+            raise EpochMismatch(
+                f"read model {self._projector.model.name!r} stands at position {self.at.position} of epoch {self.at.epoch} of log"
+                f" {self._log.name!r}, expected epoch {now}: the log was restored or replaced (run `ticketcore recover`)"
+            )
+
+    def _check_held(self, record: Record) -> None:
+        """Pass where the log holds what the checkpoint's message says, or where another message lies there now."""
+        if record.position == self.at.position and self._log.read(record.position - 1, 1) != [record]:
+            raise EpochMismatch(
+                f"read model {self._projector.model.name!r} holds position {record.position} of log {self._log.name!r} as offset"
+                f" {self._again} of partition {self._partition} has it, but the log holds another event there: it was restored"
+                " (run `ticketcore recover`)"
             )

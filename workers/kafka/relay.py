@@ -1,7 +1,8 @@
 """The relay: carries the log to its topic, in order, each event at least once.
 
 One relay leads, others stand by with a producer that is connected already. The position moves when Kafka has confirmed
-everything up to it, so whatever dies, a following leader begins at or before the first event that is missing.
+everything up to it, so whatever dies, a following leader begins at or before the first event that is missing. A leader
+compares the topic with the log before it writes: a log that was restored stops it, a topic that was lost is filled again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from workers.kafka.errors import KafkaUnavailable, TopicMismatch, refused, told
 from workers.kafka.leadership import Leadership, LeadershipLost, Progress, check_epoch
 from workers.kafka.message import message_of, source_of
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topic import ensure_topic
+from workers.kafka.tail import Tail, check_topic, lacks, previous_at
+from workers.kafka.topic import drop_before, ensure_topic
 
 __all__ = ["Relay"]
 
@@ -42,6 +44,8 @@ _LEFT_WITHIN = 5.0
 """The same once the relay is told to stop."""
 _STANDBY = 0.25
 """Seconds between two looks of a standby."""
+_WATCH = 2.0
+"""Seconds between two looks of the leader at the topic's ends: an idle one would not notice that the topic is gone."""
 _PASSING = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -85,21 +89,24 @@ class Relay:
         self.topic = settings.topic_of(log.name)
         self.leads = False
         self.carried = 0
+        self._ends: list[int] = []
+        self._watched = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Relay until *stop* is set. What fails is retried for ever, visibly, once the topic was found.
 
         Raises:
-            TopicMismatch: the topic has another number of partitions than its relay's position.
-            EpochMismatch: the log was restored, or has a hole.
+            TopicMismatch: the topic has another number of partitions than its relay's position, or was made anew with one.
+            EpochMismatch: the log was restored: it does not hold what the topic holds. Or it has a hole.
             KafkaUnavailable: the broker did not answer at the start, or has refused so far.
         """
-        if ensure_topic(self._settings, self.topic, self._settings.partitions):
-            logger.info("relay.topic_created", topic=self.topic, partitions=self._settings.partitions)
+        self._ensure_topic()
         attempt = 0
         while not stop.is_set():
             carried = self.carried
             try:
+                if attempt:
+                    self._ensure_topic()
                 self._stand_by_and_lead(stop)
             except _PASSING as error:
                 if not self.carried and (refusal := refused(f"write topic {self.topic!r}", error, self._settings)):
@@ -122,17 +129,56 @@ class Relay:
         with told("reach Kafka", self._settings):
             producer = KafkaProducer(**self._settings.client(), **_PRODUCER, compression_type=compression)
         try:
-            with Leadership(self._dsn, self.topic, self._settings.lease) as leadership:
+            with (
+                Tail(self._settings, self.topic, self._settings.partitions, self._log.name) as tail,
+                Leadership(self._dsn, self.topic, self._settings.lease) as leadership,
+            ):
                 while (at := leadership.attempt(self._settings.partitions)) is None:
                     self._on_round()
                     if stop.wait(_STANDBY):
                         return
                 self._check(at)
+                at = self._begin(leadership, tail, at)
                 self.leads = True
                 logger.info("relay.leads", topic=self.topic, position=at.position, term=at.term)
-                self._lead(leadership, producer, at, stop)
+                self._lead(leadership, producer, tail, at, stop)
         finally:
             _close(producer)
+
+    def _ensure_topic(self) -> None:
+        if ensure_topic(self._settings, self.topic, self._settings.partitions):
+            logger.warning("relay.topic_created", topic=self.topic, partitions=self._settings.partitions)
+
+    def _begin(self, leadership: Leadership, tail: Tail, at: Progress) -> Progress:
+        """Compare the topic with the log, and go back to where the topic lacks something."""
+        epochs = leadership.epochs()
+        check_topic(tail, self._log, epochs, at.position, lambda: leadership.live(at))
+        back, headless = lacks(tail, epochs, at.previous)
+        if back is not None:
+            logger.warning("relay.refills", topic=self.topic, position=at.position, back_to=back)
+            at = leadership.move(at, back, previous_at(self._log, back, len(at.previous)))
+            drop_before(self._settings, self.topic, headless)
+        self._ends, self._watched = tail.ends(), time.monotonic()
+        return at
+
+    def _watch(self, tail: Tail) -> None:
+        """Notice a topic that was deleted or made anew while nothing is produced.
+
+        Raises:
+            KafkaUnavailable, KafkaTimeoutError: it was.
+        """
+        if time.monotonic() - self._watched < _WATCH:
+            return
+        for partition, end in enumerate(tail.ends(self._settings.lease / 2)):
+            self._check_end(partition, end)
+        self._watched = time.monotonic()
+
+    def _check_end(self, partition: int, end: int) -> None:
+        if end < self._ends[partition]:
+            raise KafkaUnavailable(
+                f"topic {self.topic!r} ends at offset {end} in partition {partition}, expected {self._ends[partition]} at least:"
+                " it was made anew (nothing is to be done: the relay fills it again)"
+            )
 
     def _check(self, at: Progress) -> None:
         if len(at.previous) != self._settings.partitions:
@@ -145,10 +191,12 @@ class Relay:
         if at.position > (head := self._log.head()):
             raise EpochMismatch(
                 f"topic {self.topic!r} holds the log up to position {at.position}, but the log ends at {head}: it was restored"
-                " (run `ticketcore db new-epoch`, `ticketcore rebuild --all` and `ticketcore kafka follow-epoch`)"
+                " from a backup (run `ticketcore recover --dry-run` to see what it lost, then `ticketcore recover`)"
             )
 
-    def _lead(self, leadership: Leadership, producer: KafkaProducer, at: Progress, stop: threading.Event) -> None:
+    def _lead(
+        self, leadership: Leadership, producer: KafkaProducer, tail: Tail, at: Progress, stop: threading.Event
+    ) -> None:
         """Produce pages while those before them are being confirmed; move the position page by page."""
         source = source_of(self._log.name, at.epoch)
         sent: deque[_Page] = deque()
@@ -161,10 +209,12 @@ class Relay:
                 sent.append(self._produce(producer, records, position, previous, source))
             if sent and (not records or len(sent) >= _IN_FLIGHT):
                 at = self._confirm(leadership, at, sent.popleft(), stop)
+                self._watch(tail)
                 self._on_round()
             elif not records:
                 self._on_round()
                 leadership.live(at)
+                self._watch(tail)
                 stop.wait(pause)
                 pause = min(_LONGEST, pause * 1.5)
         for page in sent:
@@ -208,6 +258,8 @@ class Relay:
                     )
             if future.failed():
                 raise future.exception
+            self._check_end(future.value.partition, future.value.offset + 1)
+            self._ends[future.value.partition] = future.value.offset + 1
         at, before = leadership.move(at, page.position, page.previous), at.position
         self.carried += at.position - before
         self._on_page(at.position - before, time.monotonic() - page.began)

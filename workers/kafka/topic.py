@@ -12,7 +12,7 @@ from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from workers.kafka.errors import TopicMismatch, told
 from workers.kafka.settings import KafkaSettings
 
-__all__ = ["drop_before", "ensure_topic", "partitions_of", "replace_topic"]
+__all__ = ["check_partitions", "drop_before", "ensure_topic", "found_partitions", "partitions_of", "replace_topic"]
 
 _CONFIGS = {"cleanup.policy": "delete"}  # compacting would keep a ticket's last event only
 
@@ -38,6 +38,12 @@ def ensure_topic(settings: KafkaSettings, topic: str, partitions: int) -> bool:
                 have = _partitions(admin, topic)
             else:
                 return True
+    check_partitions(topic, have, partitions)
+    return False
+
+
+def check_partitions(topic: str, have: int | None, partitions: int) -> None:
+    """Raise :class:`TopicMismatch` where the topic has another number of partitions than *partitions*."""
     if have != partitions:
         raise TopicMismatch(
             f"topic {topic!r} has {have} partitions, expected {partitions}: they never change, since an event's partition"
@@ -45,7 +51,6 @@ def ensure_topic(settings: KafkaSettings, topic: str, partitions: int) -> bool:
             " to the topic's number before its first use; a topic that was made anew wrongly is put right by"
             " `ticketcore kafka create-topic --anew`)"
         )
-    return False
 
 
 def replace_topic(settings: KafkaSettings, topic: str, partitions: int) -> None:
@@ -82,15 +87,24 @@ def partitions_of(settings: KafkaSettings, topic: str) -> int:
         TopicMismatch: there is no such topic.
         KafkaUnavailable: the broker does not answer or refuses.
     """
-    with told(f"look at topic {topic!r}", settings), KafkaAdminClient(**settings.client()) as admin:
-        have = _partitions(admin, topic)
-    if have is None:
+    have = found_partitions(settings, topic)
+    if have == 0:
         raise TopicMismatch(
             f"there is no topic {topic!r} at {settings.bootstrap_servers}, expected the log's"
             " (run `ticketcore kafka create-topic` or start `ticketcore worker relay`; see TICKETCORE_KAFKA_TOPIC;"
             " a topic that this client may not describe looks as if it were not there)"
         )
     return have
+
+
+def found_partitions(settings: KafkaSettings, topic: str) -> int:
+    """Return how many partitions the topic has, 0 where there is no such topic.
+
+    Raises:
+        KafkaUnavailable: the broker does not answer or refuses.
+    """
+    with told(f"look at topic {topic!r}", settings), KafkaAdminClient(**settings.client()) as admin:
+        return _partitions(admin, topic) or 0
 
 
 def _partitions(admin: Any, topic: str) -> int | None:

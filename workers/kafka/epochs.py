@@ -1,0 +1,75 @@
+"""The epochs of a log, and ending one: what a recovery writes into the log's data base, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import psycopg
+
+from ticketcore.ids import Kind
+
+__all__ = ["Epochs", "Restart", "end_epoch", "epochs_of"]
+
+_SEQUENCES = {Kind.TICKET: "log.ticket_numbers", Kind.CUSTOMER: "log.customer_numbers"}
+
+
+class Epochs(NamedTuple):
+    """The log's epoch, and those that a recovery ended."""
+
+    now: UUID
+    former: Collection[UUID]
+
+
+class Restart(NamedTuple):
+    """Where a topic's relay goes on. ``previous``: position of the last event of each partition at or below ``position``."""
+
+    topic: str
+    position: int
+    previous: tuple[int, ...]
+
+
+def epochs_of(dsn: str) -> Epochs:
+    """Return the epochs of the log in a data base."""
+    with psycopg.connect(dsn) as connection:
+        [(now, former)] = connection.execute("SELECT epoch, former FROM log.meta").fetchall()
+    return Epochs(now, frozenset(former))
+
+
+def end_epoch(
+    dsn: str, now: UUID, seen: Collection[UUID], counters: Mapping[Kind, int], restart: Restart | None
+) -> UUID:
+    """End the log's epoch *now* and return the new one; the relay goes on at *restart*, the numbers above *counters*.
+
+    Where somebody else has ended it meanwhile, nothing changes and theirs is returned.
+
+    Args:
+        dsn: of the log's owner.
+        now: the epoch to end.
+        seen: other epochs that the topic holds messages of.
+        counters: the highest counter that was ever given, by kind.
+        restart: ``None`` where there is no topic.
+    """
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "UPDATE log.meta SET epoch = %s, former = ARRAY(SELECT DISTINCT unnest(former || epoch || %s::uuid[]))"
+            " WHERE epoch = %s RETURNING epoch",
+            [uuid4(), list(seen), now],
+        ).fetchone()
+        if row is None:
+            [row] = connection.execute("SELECT epoch FROM log.meta").fetchall()
+            return UUID(str(row[0]))
+        if restart is not None:
+            connection.execute(
+                "INSERT INTO log.relays AS r (topic, epoch, position, previous, term) VALUES (%s, %s, %s, %s, 1)"
+                " ON CONFLICT (topic) DO UPDATE SET epoch = EXCLUDED.epoch, position = EXCLUDED.position,"
+                " previous = EXCLUDED.previous, term = r.term + 1",
+                [restart.topic, row[0], restart.position, list(restart.previous)],
+            )
+        for kind, counter in counters.items():
+            sequence = _SEQUENCES[kind]
+            connection.execute(
+                f"SELECT setval('{sequence}', greatest(last_value, %s)) FROM {sequence}".encode(), [counter]
+            )
+    return UUID(str(row[0]))
