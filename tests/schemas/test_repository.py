@@ -107,6 +107,7 @@ def test_the_headers_of_a_message_are_checked_by_the_asyncapi_document() -> None
         "ce_dataschema": "urn:ticketcore:event:ticket.rated:v1",
         "ce_sequence": "42",
         "ce_previous": "0",
+        "content-type": "application/json",
     }
     errors = validation_errors(schema)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+from kafka.errors import KafkaError
 
 from ticketcore.errors import ConfigurationError, TicketCoreError
-from workers.kafka.probe import explained, first_failure
+from workers.kafka.probe import denied, explained, first_failure
 
 if TYPE_CHECKING:
     from workers.kafka.settings import KafkaSettings
@@ -48,9 +48,7 @@ def told(what: str, settings: KafkaSettings) -> Iterator[None]:
 
 def refused(what: str, error: Exception, settings: KafkaSettings) -> KafkaUnavailable | None:
     """Return what to raise where the broker will not have this user, ``None`` where trying again may help."""
-    if isinstance(error, (AuthorizationError, SaslAuthenticationFailedError)):
-        return _unavailable(what, error, settings)
-    return None
+    return _unavailable(what, error, settings) if denied(error) else None
 
 
 def _unavailable(what: str, error: Exception, settings: KafkaSettings) -> KafkaUnavailable:
@@ -59,7 +57,7 @@ def _unavailable(what: str, error: Exception, settings: KafkaSettings) -> KafkaU
         cause = explained(found, settings)
         error = found
     cause = cause or (
-        f"{error or type(error).__name__} (is the broker up, and do TICKETCORE_KAFKA_BOOTSTRAP_SERVERS and the"
+        f"{str(error) or type(error).__name__} (is the broker up, and do TICKETCORE_KAFKA_BOOTSTRAP_SERVERS and the"
         " TICKETCORE_KAFKA_SSL_... and SASL_... settings fit it?)"
     )
     return KafkaUnavailable(f"cannot {what} at {settings.bootstrap_servers}: {cause}")

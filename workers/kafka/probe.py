@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from kafka.errors import (
-    AuthorizationError,
     IllegalSaslStateError,
     InvalidReceiveError,
     KafkaError,
@@ -21,10 +21,12 @@ from kafka.net.selector import NetworkSelector
 if TYPE_CHECKING:
     from workers.kafka.settings import KafkaSettings
 
-__all__ = ["explained", "first_failure"]
+__all__ = ["denied", "explained", "first_failure"]
 
 _SET = "TICKETCORE_KAFKA_"
 _LOGIN = f"correct {_SET}SASL_USERNAME and {_SET}SASL_PASSWORD, or the user at the broker"
+_DENIED = re.compile(r"\w+AuthorizationFailedError")
+"""A producer's first refusal is a plain error that names the class in its text."""
 _WRONG_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
@@ -84,9 +86,9 @@ def explained(error: BaseException, settings: KafkaSettings) -> str | None:
     if isinstance(error, SaslAuthenticationFailedError):
         said = str(error.args[0] if error.args else error).rpartition("Error: ")[2]
         return f"the broker refused user {settings.sasl_username!r} by {settings.sasl_mechanism}: {said} ({_LOGIN})"
-    if isinstance(error, AuthorizationError):
+    if (right := _DENIED.search(f"{type(error).__name__}: {error}")) is not None:
         return (
-            f"the broker denies it to {_who(settings)}: {type(error).__name__}, expected the rights that docs/kafka.md lists"
+            f"the broker denies it to {_who(settings)}: {right[0]}, expected the rights that docs/kafka.md lists"
             " (grant them at the broker)"
         )
     if isinstance(error, UnsupportedSaslMechanismError):
@@ -120,6 +122,11 @@ def explained(error: BaseException, settings: KafkaSettings) -> str | None:
             f"{way}, expected what its listener speaks (correct the port or the protocol)"
         )
     return None
+
+
+def denied(error: BaseException) -> bool:
+    """Return whether the broker knows better than to let this user in, so that trying again won't help."""
+    return isinstance(error, SaslAuthenticationFailedError) or _DENIED.search(repr(error)) is not None
 
 
 def _causes(error: BaseException) -> Iterator[object]:
