@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from projections.dead_letters import dead_letters as list_dead_letters
 from projections.rebuild import put_back
 from projections.rebuild import rebuild as rebuild_model
-from projections.schema import MODELS, model_named
+from projections.schema import MODELS, connect, model_named, rebuilds_due
 from projections.verify import Verified
 from projections.verify import verify as verify_models
 from ticketcore.domain.types import Role
@@ -33,18 +33,21 @@ QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
 def status(json: JsonOption = False) -> None:
-    """Say how far the log and the read models are."""
+    """Say how far the log and the read models are, and whose tables or views other SQL made than this release's."""
     with opened() as core:
         head, epoch, reached = core.log.head(), core.log.epoch(), core.read_position()
         parked = len(list_dead_letters(_read_dsn(core)))
+        with connect(_read_dsn(core)) as connection:
+            due = rebuilds_due(connection)
     found = {
         "log": core.log.name, "epoch": str(epoch), "position": head, "read_models": reached, "behind": head - reached,
-        "dead_letters": parked,
+        "dead_letters": parked, "rebuild_due": due,
     }  # fmt: skip
     if json:
         print_json(found)
     else:
-        table("Status", ("what", "value"), ((name, f"{v:,}" if isinstance(v, int) else v) for name, v in found.items()))
+        told = {**found, "rebuild_due": ", ".join(due) or "none"}
+        table("Status", ("what", "value"), ((name, f"{v:,}" if isinstance(v, int) else v) for name, v in told.items()))
 
 
 def rebuild(
