@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test test-fast lint types imports schemas bench clean
+.PHONY: help demo demo-kafka test test-fast lint types imports schemas bench chaos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ schemas: $(STAMP) ## generate schemas/ from the event models
 
 bench: $(STAMP) ## measure, with ratios taken in one run
 	$(BIN)/python -m bench
+
+chaos: $(STAMP) ## kill and stop everything at random under load, then prove: make chaos KILLS=200 SEED=7
+	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove .venv and caches; the data base in .ticketcore stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

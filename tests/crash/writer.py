@@ -1,7 +1,7 @@
-"""A service that writes: ``python -m tests.crash.writer FOLDER NAME SEED``, to be killed and started again.
+"""A service that writes: ``python -m tests.crash.writer FOLDER NAME SEED [PAUSE]``, to be killed and started again.
 
 Every command has an id and is in the journal before it is given; after a kill it is given again with the same id.
-It ends once there is a file ``stop`` in FOLDER.
+A thread rests up to PAUSE seconds after each. It ends once there is a file ``stop`` in FOLDER.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import faulthandler
 import os
 import random
+import re
 import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,30 +33,39 @@ WEIGHTS = {
 }  # fmt: skip
 
 
+_NUMBER = re.compile(rb'"number": "([TC][^"]+)"')
+
+
 class Names:
     """Numbers of tickets and customers: this process's own at once, the others' from their journals now and then."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._found: dict[str, list[str]] = {"T": [], "C": []}
+        self._found: dict[str, dict[str, None]] = {"T": {}, "C": {}}
+        self._read: dict[Path, int] = {}
         self.look_around()
 
     def look_around(self) -> None:
         for path in sorted(self._folder.glob("*.journal")):
-            for answer in read_journal(path)[1].values():
-                self.learn(answer.number)
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                new = file.read().rpartition(b"\n")[0]
+            self._read[path] = self._read.get(path, 0) + len(new)
+            for found in _NUMBER.findall(new):
+                self.learn(found.decode())
 
     def learn(self, number: str) -> None:
         with self._lock:
-            if number and number not in self._found[number[0]]:
-                self._found[number[0]].append(number)
+            if number:
+                self._found[number[0]][number] = None
 
     def some(self, kind: str, dice: random.Random) -> str | None:
         """One of the newest mostly, so that threads and processes meet on the same tickets."""
         with self._lock:
             known = self._found[kind]
-            return dice.choice(known[-15:] if dice.random() < 0.8 else known) if known else None
+            newest = list(islice(reversed(known), 15 if dice.random() < 0.8 else None))
+            return dice.choice(newest) if newest else None
 
 
 def wish(thread: int, dice: random.Random, names: Names) -> Wish:
@@ -105,8 +116,8 @@ def give(core: TicketCore, wish: Wish) -> Answer:
 
 
 class Writer:
-    def __init__(self, folder: Path, name: str, seed: str) -> None:
-        self._stop, self._seed = folder / "stop", seed
+    def __init__(self, folder: Path, name: str, seed: str, pause: float) -> None:
+        self._stop, self._seed, self._pause = folder / "stop", seed, pause
         wishes, answers = read_journal(folder / f"{name}.journal")
         self._open_wishes = {w.thread: w for w in wishes.values() if w.command_id not in answers}
         self._given = len(wishes)
@@ -142,7 +153,7 @@ class Writer:
             new = wish(thread, dice, self._names)
             self._journal.write(new)
             self._answer(new)
-            time.sleep(dice.uniform(0, 0.06))
+            time.sleep(dice.uniform(0, self._pause))
 
     def _answer(self, wish: Wish) -> None:
         answer = give(self._core, wish)
@@ -160,4 +171,4 @@ def _opened() -> TicketCore:
 
 if __name__ == "__main__":
     faulthandler.register(signal.SIGUSR1)  # where does it hang?
-    Writer(Path(sys.argv[1]), sys.argv[2], sys.argv[3]).run()
+    Writer(Path(sys.argv[1]), sys.argv[2], sys.argv[3], float((sys.argv[4:] or ["0.06"])[0])).run()
