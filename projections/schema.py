@@ -128,13 +128,15 @@ def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generatio
     """
     try:
         rows = connection.execute(
-            "SELECT model, generation, version FROM read_meta.models WHERE role = 'live'"
+            "SELECT model, generation, version, ARRAY(SELECT n FROM unnest(%s::text[]) n WHERE to_regclass('read_meta.' || n)"
+            " IS NULL) FROM read_meta.models WHERE role = 'live'",
+            [list(META)],
         ).fetchall()
     except psycopg.errors.UndefinedTable:
         rows = []
-    if rows and (lacks := [table for table in META if not _has_table(connection, "read_meta", table)]):
+    if rows and (lacks := rows[0][3]):
         raise StoreUnavailable(f"the read models lack read_meta.{lacks[0]}, expected it (run `ticketcore db migrate`)")
-    found = {row[0]: Generation(*row) for row in rows}
+    found = {row[0]: Generation(*row[:3]) for row in rows}
     for model in models:
         if model.name not in found:
             raise StoreUnavailable(
