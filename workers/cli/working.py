@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
+from projections.observing import UNWATCHED
 from projections.runner import Runner
 from projections.schema import MODELS, model_named
 from ticketcore.errors import ConfigurationError
@@ -20,6 +19,7 @@ from ticketcore.setup import resolve
 from ticketcore.store.codec import Codec
 from ticketcore.store.postgres import PostgresLog
 from workers.cli.common import settings
+from workers.observing.watching import LogStore, Worker, watched, working
 
 if TYPE_CHECKING:
     from projections.base import Model
@@ -50,15 +50,11 @@ def project(
     models = [model_named(name) for name in names] if names else list(MODELS)
     known = resolve(settings())
     feed = source or (Feed.KAFKA if os.environ.get("TICKETCORE_KAFKA_BOOTSTRAP_SERVERS") else Feed.LOG)
-    with stopped_by_signal() as stop, opened_log(known) as log:
-        logger = structlog.get_logger("ticketcore.project")
-        logger.info("started", log=log.name, models=[model.name for model in models], feed=feed.value)
+    with working("project", known.log_name) as worker:
         if feed is Feed.LOG:
-            with Runner(_read_dsn(known), log, Codec().decode, models=models) as runner:
-                runner.run(stop)
+            _project_from_log(known, models, worker)
         else:
-            _project_from_kafka(known, log, models, stop)
-        logger.info("stopped")
+            _project_from_kafka(known, models, worker)
 
 
 @app.command()
@@ -66,12 +62,19 @@ def relay() -> None:
     """Carry the log to its Kafka topic; of several, one leads and the others stand by."""
     known, kafka = resolve(settings()), kafka_settings()
     from workers.kafka.relay import Relay
+    from workers.observing.broker import ask
 
-    with stopped_by_signal() as stop, opened_log(known) as log:
-        logger = structlog.get_logger("ticketcore.relay")
-        logger.info("started", log=log.name, topic=kafka.topic_of(log.name))
-        Relay(_dsn(known), log, kafka).run(stop)
-        logger.info("stopped")
+    topic = kafka.topic_of(known.log_name)
+    with (
+        working("relay", known.log_name) as worker,
+        watched(worker, [LogStore(known.log_name, _dsn(known), topic)], ["relay"], kafka=lambda: ask(kafka)) as metrics,
+        opened_log(known) as log,
+    ):
+        structlog.get_logger("ticketcore.relay").info("started", topic=topic)
+        carrier = Relay(_dsn(known), log, kafka, **(metrics.for_relay(topic) if metrics else {}))
+        if metrics:
+            metrics.relay_leads(topic, lambda: carrier.leads)
+        carrier.run(worker.stop)
 
 
 def kafka_settings() -> KafkaSettings:
@@ -101,34 +104,47 @@ def opened_log(known: Settings) -> Iterator[PostgresLog]:
         log.close()
 
 
-@contextmanager
-def stopped_by_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set; log as JSON lines."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ]
-    )
-    yield stop
+def _project_from_log(known: Settings, models: list[Model], worker: Worker) -> None:
+    stores = [LogStore(known.log_name, _dsn(known), None)]
+    with (
+        watched(worker, stores, ["log"], read_dsn=_read_dsn(known), models=_names(models)) as metrics,
+        opened_log(known) as log,
+    ):
+        _started(models, Feed.LOG)
+        with Runner(_read_dsn(known), log, Codec().decode, models=models, observer=metrics or UNWATCHED) as runner:
+            runner.run(worker.stop)
 
 
-def _project_from_kafka(known: Settings, log: PostgresLog, models: list[Model], stop: threading.Event) -> None:
+def _project_from_kafka(known: Settings, models: list[Model], worker: Worker) -> None:
     kafka = kafka_settings()
     from workers.kafka.projector_worker import ProjectorWorker
     from workers.kafka.together import run_together
+    from workers.observing.broker import ask
 
+    sources = {kafka.topic_of(known.log_name): known}
+    for name, dsn in kafka.logs.items():
+        sources[f"ticketcore.{name}"] = known.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})
+    stores = [LogStore(source.log_name, _dsn(source), topic) for topic, source in sources.items()]
+    names = _names(models)
     with ExitStack() as stack:
-        logs = {kafka.topic_of(log.name): log}
-        for name, dsn in kafka.logs.items():
-            other = known.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})
-            logs[f"ticketcore.{name}"] = stack.enter_context(opened_log(other))
-        workers = [ProjectorWorker(_read_dsn(known), model, logs, Codec().decode, kafka) for model in models]
-        run_together([worker.run for worker in workers], stop)
+        metrics = stack.enter_context(
+            watched(worker, stores, names, read_dsn=_read_dsn(known), models=names, kafka=lambda: ask(kafka))
+        )
+        logs = {topic: stack.enter_context(opened_log(source)) for topic, source in sources.items()}
+        _started(models, Feed.KAFKA)
+        workers = [
+            ProjectorWorker(_read_dsn(known), model, logs, Codec().decode, kafka, metrics or UNWATCHED)
+            for model in models
+        ]
+        run_together([worker.run for worker in workers], worker.stop)
+
+
+def _started(models: list[Model], feed: Feed) -> None:
+    structlog.get_logger("ticketcore.project").info("started", models=_names(models), feed=feed.value)
+
+
+def _names(models: list[Model]) -> list[str]:
+    return [model.name for model in models]
 
 
 def _dsn(known: Settings) -> str:
