@@ -21,7 +21,7 @@ from projections.folding import decoded
 from projections.partitions import partition_of
 from projections.projector import EMBEDDED, Checkpoint, Projector
 from projections.runner import locked
-from projections.schema import MODELS, Connection, connect, live, model_named
+from projections.schema import MODELS, REBUILD_LOCK, Connection, connect, live, model_named
 from projections.tables import Tables
 from ticketcore.errors import InvalidCommand, NotFound
 
@@ -107,12 +107,15 @@ def drop(dsn: str, log: Log, decode: Decode, letters: Sequence[DeadLetter], *, b
 def undrop(dsn: str, log: Log, decode: Decode, model: Model, position: int) -> int:
     """Take a drop back: fold the whole ticket anew, from its first event; return how many dead letters it has then.
 
+    Waits for a rebuild of the model to end. Tables beside the live ones left the event out and can't go live any more.
+
     Raises:
         NotFound: nothing was dropped at the position.
     """
-    with connect(dsn) as connection, locked(connection):
+    with connect(dsn) as connection, locked(connection, REBUILD_LOCK.format(model.name)), locked(connection):
         generation = live(connection, [model])[model.name].generation
         with connection.transaction():
+            connection.execute("DELETE FROM read_meta.models WHERE model = %s AND role <> 'live'", [model.name])
             gone = connection.execute(
                 "DELETE FROM read_meta.dropped WHERE model = %s AND log = %s AND position = %s RETURNING aggregate_id",
                 [model.name, log.name, position],

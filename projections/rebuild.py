@@ -22,7 +22,7 @@ from projections.drops import forget_lost_drops, settle_drops
 from projections.feed import Decode, Log, by_name
 from projections.projector import Checkpoint, Projector
 from projections.runner import locked, read_batch
-from projections.schema import RELEASE, Connection, OtherVersion, connect, create, digest_of, install
+from projections.schema import REBUILD_LOCK, RELEASE, Connection, OtherVersion, connect, create, digest_of, install
 from projections.swap import Candidate, hold, swap
 from ticketcore.collector import no_collection
 from ticketcore.errors import ConfigurationError, EpochMismatch, NotFound, StoreUnavailable
@@ -200,7 +200,7 @@ class _Build:
 @contextmanager
 def _alone(dsn: str, model: Model) -> Iterator[tuple[Connection, Connection]]:
     """Give two connections, the first one under the lock that lets one rebuild of the model run at a time."""
-    with connect(dsn) as keeper, locked(keeper, f"ticketcore.rebuild.{model.name}"), connect(dsn) as builder:
+    with connect(dsn) as keeper, locked(keeper, REBUILD_LOCK.format(model.name)), connect(dsn) as builder:
         yield keeper, builder
 
 

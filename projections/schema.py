@@ -29,6 +29,8 @@ META = {"models": "meta.sql", "dropped": "meta_drops.sql", "models_generation": 
 LOCK = "ticketcore.projections"
 """Name of the advisory lock: one embedded projector at a time in a data base."""
 INSTALL_LOCK = "ticketcore.projections.install"
+REBUILD_LOCK = "ticketcore.rebuild.{}"
+"""Of a model: one rebuild at a time. Taken before the embedded projector's, where both are needed."""
 CONNECT_TIMEOUT = 5
 """Seconds, unless the DSN says another; psycopg's own is 130: a server that dies while it greets must not cost that."""
 
