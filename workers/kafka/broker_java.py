@@ -174,7 +174,9 @@ class JavaBroker:
 
     def _java(self, libs: Path) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        return ["java", "-Xms128m", f"-Xmx{self._heap}", logging, "-cp", f"{libs}/*"]
+        # Half the processor time until it listens, where tests start and kill it often.
+        quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+        return ["java", *quick, "-Xms128m", f"-Xmx{self._heap}", logging, "-cp", f"{libs}/*"]
 
 
 def _cache() -> Path:
