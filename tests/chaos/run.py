@@ -91,7 +91,9 @@ def chaos(folder: Path, *, kills: int, seed: str, each: int, pause: float, say: 
         try:
             for program in all_programs:
                 program.start()
-            scene.wait(lambda: all(program.worked for program in all_programs), "everybody at work")
+            scene.wait(
+                lambda: all(program.worked for program in programs["projector"]), "every projector holds partitions"
+            )
             watch.start()
             say(f"{len(all_programs)} processes at work after {time.monotonic() - begun:.0f} s")
             names = {kind: [victim.name for victim in victims] for kind, victims in cast.items()}
