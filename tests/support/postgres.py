@@ -76,6 +76,10 @@ class Postgres:
         return pid
 
     @property
+    def running(self) -> bool:
+        return self._server.status().running
+
+    @property
     def data(self) -> Path:
         """The folder of its data."""
         return self._server.data
