@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from uuid import UUID
 
 from ticketcore.domain.base import Event
@@ -12,7 +12,7 @@ from ticketcore.store.port import Record
 if TYPE_CHECKING:
     from ticketcore.store.port import Loaded
 
-__all__ = ["Decode", "Log", "by_name"]
+__all__ = ["Decode", "Log", "Relayed", "by_name"]
 
 Decode = Callable[[Record], Event]
 """Record -> event, as :meth:`ticketcore.store.codec.Codec.decode`; raises for what it does not know."""
@@ -27,6 +27,13 @@ class Log(Protocol):
     def head(self) -> int: ...
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]: ...
     def load(self, originator_ids: Sequence[UUID], command_id: UUID | None = None) -> Loaded: ...
+
+
+@runtime_checkable
+class Relayed(Protocol):
+    """A log that knows how far topics hold it; see :meth:`ticketcore.store.postgres.PostgresLog.relayed`."""
+
+    def relayed(self, partitions: int) -> tuple[int, Sequence[int]] | None: ...
 
 
 def by_name(logs: Log | Sequence[Log]) -> Mapping[str, Log]:

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from projections.feed import Decode, Log
+from projections.feed import Decode, Log, Relayed
 from projections.runner import Runner
 from projections.schema import MODELS, Connection, connect
 from ticketcore.errors import StoreUnavailable, WaitTimeout
@@ -56,10 +56,11 @@ SELECT (SELECT version FROM queues.tickets WHERE ticket_id = %(id)s),
     (SELECT version FROM performance.tickets WHERE ticket_id = %(id)s)
 """
 _CUSTOMER_VERSION = "SELECT version FROM history.customers WHERE customer_id = %(id)s"
-_POSITION = """
-SELECT coalesce(min(coalesce(c.position, 0)), 0)
-FROM read_meta.models m LEFT JOIN read_meta.checkpoints c USING (model, generation)
-WHERE m.role = 'live'
+_POINTS = """
+SELECT m.model, array_agg(coalesce(c.position, 0) ORDER BY c.partition), coalesce(bool_or(c.partition >= 0), false)
+FROM read_meta.models m LEFT JOIN read_meta.checkpoints c
+    ON c.model = m.model AND c.generation = m.generation AND c.log = %s
+WHERE m.role = 'live' GROUP BY m.model
 """
 _PARKED = """
 SELECT d.model, d.cause FROM read_meta.dead_letters d JOIN read_meta.models m USING (model, generation)
@@ -92,8 +93,10 @@ class PostgresReadModels:
         return self.runner.catch_up()
 
     def position(self) -> int:
-        [(position,)] = self._rows(_POSITION)
-        return int(position)
+        reached = [
+            self._reached(points, partitions) for _, points, partitions in self._rows(_POINTS, [self.runner.log.name])
+        ]
+        return min(reached, default=0)
 
     def wait_for(self, aggregate_id: UUID, version: int, timeout: float) -> None:
         deadline, pause = time.monotonic() + timeout, 0.002
@@ -137,6 +140,16 @@ class PostgresReadModels:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def _reached(self, points: Sequence[int], partitions: bool) -> int:
+        """Return up to where a model holds the log: a partition that holds its last event is as far as the topic."""
+        carried = self.runner.log.relayed(len(points)) if partitions and isinstance(self.runner.log, Relayed) else None
+        if carried is None:
+            return min(points)
+        relayed, last = carried
+        return min(
+            (point for point, end in zip(points, last, strict=True) if point < end), default=max(relayed, min(points))
+        )
 
     def _versions(self, id_: UUID) -> dict[str, int]:
         if kind_of(id_) is Kind.CUSTOMER:

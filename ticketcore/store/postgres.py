@@ -50,6 +50,10 @@ SELECT {_FIELDS} FROM (
     FROM log.events WHERE position > %b ORDER BY position LIMIT %b
 ) AS page WHERE before - 64 < %b ORDER BY position
 """
+_RELAYED = """
+SELECT position, previous FROM log.relays WHERE cardinality(previous) = %b AND epoch = (SELECT epoch FROM log.meta)
+ORDER BY position DESC LIMIT 1
+"""
 
 
 class PostgresLog(PostgresApplicationRecorder):
@@ -156,6 +160,14 @@ class PostgresLog(PostgresApplicationRecorder):
     def head(self) -> int:
         rows = self._fetch("SELECT position FROM log.events ORDER BY position DESC LIMIT 1", "read the last position")
         return int(rows[0][0]) if rows else 0
+
+    def relayed(self, partitions: int) -> tuple[int, Sequence[int]] | None:
+        """Return up to which position a topic of so many partitions holds this log, and the last one of each partition.
+
+        ``None`` where there is no such topic. Of several the one that holds most.
+        """
+        rows = self._fetch(_RELAYED, "read how far topics are", partitions)
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def allocate(self, kind: Kind, count: int) -> list[int]:
         query = f"SELECT nextval('{_SEQUENCES[kind]}') FROM generate_series(1, %b)"
