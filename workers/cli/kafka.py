@@ -46,15 +46,21 @@ def status(json: JsonOption = False) -> None:
     """Say how far the relay and each read model are, partition by partition."""
     from workers.cli.working import opened_log
     from workers.kafka.lag import lag
+    from workers.kafka.recovery import problem_of
 
     known, kafka = resolve(settings()), kafka_settings()
+    assert known.dsn is not None  # noqa: S101 -- resolve() names every store
     with opened_log(known) as log:
         head = log.head()
+        problem = problem_of(known.dsn, log, kafka)
     found = lag(known, kafka.topic_of(known.log_name), head)
     if json:
-        print_json({"log_position": head, **found._asdict(), "points": [point._asdict() for point in found.points]})
+        points = [point._asdict() for point in found.points]
+        print_json({"log_position": head, "problem": problem, **found._asdict(), "points": points})
         return
     say(f"Topic {found.topic} holds {found.relayed:,} of the {head:,} events of log {known.log_name}.")
+    if problem is not None:
+        say(f"PROBLEM: {problem}")
     table(
         "Read models",
         ("read model", "partition", "position", "caught up with the topic"),

@@ -19,7 +19,7 @@ import structlog
 from ticketcore.errors import ConfigurationError, EpochMismatch, TicketCoreError
 from workers.kafka.epochs import Epochs
 
-__all__ = ["Leadership", "LeadershipLost", "Progress", "progress"]
+__all__ = ["Leadership", "LeadershipLost", "Progress", "check_epoch", "progress"]
 
 _KEEPALIVE = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
 _SESSION: dict[str, Any] = {

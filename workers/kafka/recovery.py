@@ -7,14 +7,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 from projections.feed import Log
+from ticketcore.errors import ConfigurationError, EpochMismatch
 from workers.kafka.epochs import Restart, end_epoch, epochs_of
-from workers.kafka.leadership import progress
+from workers.kafka.errors import KafkaUnavailable, told
+from workers.kafka.leadership import check_epoch, progress
 from workers.kafka.lost import Survey, survey
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.tail import Held, Tail, previous_at
-from workers.kafka.topic import found_partitions
+from workers.kafka.tail import Held, Tail, check_topic, previous_at
+from workers.kafka.topic import check_partitions, found_partitions, partitions_of
 
-__all__ = ["Found", "found_in_topic", "go_on"]
+__all__ = ["Found", "found_in_topic", "go_on", "problem_of"]
 
 _MARGIN = 1_000
 """Numbers that are passed over: they may be in events that never came to Kafka, or in the hands of a service."""
@@ -52,11 +54,27 @@ def found_in_topic(dsn: str, log: Log, settings: KafkaSettings, each: Callable[[
     if partitions == 0:
         return Found(topic, 0, behind, None, None)
     settled = set(epochs.former) - ({at.epoch} if at is not None else set())
-    with Tail(settings, topic, partitions, log.name) as tail:
+    with told(f"read topic {topic!r}", settings), Tail(settings, topic, partitions, log.name) as tail:
         found = survey(tail, log, epochs.now, settled, each)
     # The row was restored with the log: what it says was confirmed is in both.
     common = max(found.common, at.position if at is not None and at.position <= head else 0)
     return Found(topic, partitions, behind or bool(found.lost or found.unknown), common, found)
+
+
+def problem_of(dsn: str, log: Log, settings: KafkaSettings) -> str | None:
+    """Return what would stop a relay of the log now, ``None`` where nothing would."""
+    topic, at = settings.topic_of(log.name), progress(dsn, settings.topic_of(log.name))
+    if at is None:
+        return None
+    epochs = epochs_of(dsn)
+    try:
+        check_epoch(topic, at, epochs.now)
+        check_partitions(topic, partitions_of(settings, topic), len(at.previous))
+        with told(f"read topic {topic!r}", settings), Tail(settings, topic, len(at.previous), log.name) as tail:
+            check_topic(tail, log, epochs, at.position)
+    except (EpochMismatch, ConfigurationError, KafkaUnavailable) as error:
+        return str(error)
+    return None
 
 
 def go_on(dsn: str, log: Log, found: Found, ended: UUID) -> UUID:
