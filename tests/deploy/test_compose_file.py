@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from tests.deploy.compose import FILE, PASSWORDS, in_order, loaded, seconds
 from ticketcore.settings import Settings
