@@ -212,7 +212,7 @@ def test_a_broker_that_ended_for_want_of_space_is_started_and_the_relay_goes_on(
         try:
             way = Way(database, broker.bootstrap, "events", tmp_path)
             with capture_logs() as said, opened_log(database) as log, way.running(log):
-                append_lives(log, range(1, 120))
+                append_lives(log, range(1, 60))
                 way.caught_up(log)
                 disk.fill()
                 append_lives(log, range(60, 200), seed=2)
