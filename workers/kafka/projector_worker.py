@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from queue import SimpleQueue
 
@@ -40,6 +40,7 @@ _BATCH = 5_000
 _POLL_MS = 200
 _COMMIT_EVERY = 25  # rounds
 _LOOK_EVERY = 10  # rounds, each 0.2 s where nothing comes
+_SERVER_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much the data base's clock may be ahead of the relay's."""
 _CONSUMER = {
@@ -198,8 +199,9 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         for partition, messages in found.items():
             reader = self._readers.get(partition)
             if reader is not None and (missing_before := reader.take(messages)) is not None:
-                self._consumer.seek(partition, missing_before)
-                self._consumer.pause(partition)
+                with self._unless_revoked(partition):
+                    self._consumer.seek(partition, missing_before)
+                    self._consumer.pause(partition)
         self._begin()
         for partition, reader in self._readers.items():
             if reader.filling and reader.fill_page():
@@ -234,10 +236,11 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                         behind[partition] = reader
             ends = self._consumer.end_offsets(list(behind)) if behind else {}
             for partition, reader in behind.items():
-                if (offset := self._consumer.position(partition)) >= ends[partition]:
-                    self._told_missing(partition, reader)
-                    self._consumer.pause(partition)
-                    reader.fill_to(previous[partition.partition], min(offset, ends[partition]))
+                with self._unless_revoked(partition):
+                    if (offset := self._consumer.position(partition)) >= ends[partition]:
+                        self._told_missing(partition, reader)
+                        self._consumer.pause(partition)
+                        reader.fill_to(previous[partition.partition], min(offset, ends[partition]))
 
     def _check_joining(self) -> None:
         """Give up a membership that does not come about: now and then the client hangs while it joins anew."""
@@ -280,8 +283,11 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
 
     def _go_on(self, partition: TopicPartition, reader: Reader) -> None:
         """Take up the partition: after the checkpoint's offset, else at the first message that may be new."""
-        if partition not in self._consumer.assignment():
-            return
+        with self._unless_revoked(partition):
+            self._seek(partition, reader)
+            self._consumer.resume(partition)
+
+    def _seek(self, partition: TopicPartition, reader: Reader) -> None:
         if reader.resume_at is not None:
             self._consumer.seek(partition, reader.resume_at)
         else:
@@ -293,7 +299,15 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                 self._consumer.seek_to_beginning(partition)
             else:
                 self._consumer.seek(partition, found.offset)
-        self._consumer.resume(partition)
+
+    @contextmanager
+    def _unless_revoked(self, partition: TopicPartition) -> Iterator[None]:
+        """Pass over what the client refuses of a partition that it gave up meanwhile, in its own thread."""
+        try:
+            yield
+        except (KeyError, ValueError):
+            if self._changes.empty() and partition in self._consumer.assignment():
+                raise
 
     def commit(self) -> None:
         """Tell Kafka how far it is, for tools that show lag."""
@@ -316,8 +330,9 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             if (reader := self._readers.get(partition)) is None:
                 continue
             self._told_missing(partition, reader)
-            self._consumer.pause(partition)
-            self._consumer.seek(partition, 0)
+            with self._unless_revoked(partition):
+                self._consumer.pause(partition)
+                self._consumer.seek(partition, 0)
             reader.resume_at = None
             if self._is_empty(partition):
                 reader.fill_to_head()
@@ -332,4 +347,4 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
 
 
 def _permanent(error: Exception) -> bool:
-    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, psycopg.OperationalError)
+    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, _SERVER_LOST)
