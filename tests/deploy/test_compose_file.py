@@ -15,6 +15,7 @@ from tests.deploy.compose import FILE, PASSWORDS, in_order, loaded, seconds
 from ticketcore.settings import Settings
 from workers.kafka.broker import VERSION
 from workers.kafka.settings import KafkaSettings
+from workers.observing.settings import ObservingSettings
 
 SERVICES: dict[str, Any] = loaded(PASSWORDS)["services"]
 KEPT = {name: service for name, service in SERVICES.items() if service.get("restart") == "unless-stopped"}
@@ -33,7 +34,7 @@ def test_the_file_is_valid_by_the_compose_specification() -> None:
 
 
 def test_there_is_a_broker_a_data_base_a_migration_two_relays_and_projectors_of_every_model() -> None:
-    order = list(in_order(SERVICES))
+    order = [name for name in in_order(SERVICES) if "profiles" not in SERVICES[name]]
     assert set(order[:3]) == {"postgres", "kafka", "migrate"}
     assert int(SERVICES["relay"]["deploy"]["replicas"]) == 2
     projected = [
@@ -94,9 +95,19 @@ def test_workers_hold_no_keys_and_no_owner_s_password() -> None:
 def test_every_variable_is_one_that_the_library_reads() -> None:
     known = {f"TICKETCORE_{name.upper()}" for name in Settings.model_fields}
     known |= {f"TICKETCORE_KAFKA_{name.upper()}" for name in KafkaSettings.model_fields}
-    known |= {"TICKETCORE_METRICS_HOST", "TICKETCORE_METRICS_PORT"}
+    known |= {f"TICKETCORE_{name.upper()}" for name in ObservingSettings.model_fields}
     used = {name for service in OURS.values() for name in service["environment"]}
     assert used <= known
+
+
+def test_prometheus_asks_every_worker_where_it_answers() -> None:
+    config = yaml.safe_load(loaded(PASSWORDS)["configs"]["prometheus"]["content"])
+    [where] = config["scrape_configs"][0]["dns_sd_configs"]
+    workers = {name: service for name, service in SERVICES.items() if service.get("command", [""])[0] == "worker"}
+    assert set(where["names"]) == workers.keys()
+    assert {service["environment"]["TICKETCORE_METRICS_PORT"] for service in workers.values()} == {str(where["port"])}
+    mounted = [volume.split(":")[1] for volume in SERVICES["prometheus"]["volumes"]]
+    assert [f"/etc/prometheus/{name}" for name in config["rule_files"]] == [mounted[0]]
 
 
 def test_every_volume_is_named_and_used() -> None:
