@@ -249,7 +249,6 @@ class Relay:
                 with suppress(KafkaTimeoutError):
                     future.get(timeout=self._settings.lease / 4)
                 leadership.live(at)  # Kafka may be away; the lead is not
-                self._on_round()
                 if (waited := time.monotonic() - page.began) > (_LEFT_WITHIN if stop.is_set() else _CONFIRMED_WITHIN):
                     raise KafkaUnavailable(
                         f"Kafka at {self._settings.bootstrap_servers} has not confirmed positions {at.position + 1} to"
