@@ -154,7 +154,7 @@ def test_an_hours_backlog_waits_in_the_log_and_workers_stay_small(way: Way, log:
             told = json.loads(shown.stdout)
             assert told["log_position"] - told["relayed"] > BACKLOG - 2_000
         back = time.monotonic()
-        eventually(caught_up, 300, pause=0.5)
+        eventually(caught_up, 600, pause=0.5)
         print(f"{log.head():,} events relayed and projected {time.monotonic() - back:.0f} s after Kafka is back")
         for worker in workers:
             pid = worker.process.pid
