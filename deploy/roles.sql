@@ -10,5 +10,6 @@ CREATE ROLE tickets_relay LOGIN PASSWORD :'relay';          -- one role for all 
 CREATE ROLE tickets_projector LOGIN PASSWORD :'projector';  -- owns the read models
 CREATE ROLE tickets_service LOGIN PASSWORD :'service';      -- of whoever embeds the library
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
-GRANT CREATE, CONNECT, TEMPORARY ON DATABASE :"database" TO tickets_owner, tickets_projector;
+ALTER DATABASE :"database" OWNER TO tickets_owner;
+GRANT CREATE, CONNECT, TEMPORARY ON DATABASE :"database" TO tickets_projector;
 GRANT CONNECT ON DATABASE :"database" TO tickets_relay, tickets_service;
