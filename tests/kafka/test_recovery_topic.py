@@ -92,8 +92,8 @@ def test_what_went_with_the_topic_is_in_the_tables_though_nothing_follows_it(way
         way.caught_up(log)
     way.check(log)
     assert all(worker.filled > 0 for worker in workers)
-    relayed(way, log)
-    eventually(lambda: whole(way, log), 60, 1)
+    with in_thread(Relay(way.dsn, log, way.settings).run):
+        eventually(lambda: whole(way, log), 60, 1)
 
 
 def test_confirmed_messages_that_kafka_lost_at_the_end_of_a_partition_are_filled(way: Way, log: PostgresLog) -> None:
