@@ -26,7 +26,7 @@ from tests.projections.next_version import NEXT_QUEUES
 from tests.store.building import migrated
 from tests.support.kafka import Kafka
 from tests.support.postgres import Postgres
-from ticketcore import Actor, Recorded, Settings, TicketCore
+from ticketcore import Actor, Settings, TicketCore
 from ticketcore.store.codec import Codec
 from ticketcore.store.postgres import PostgresLog
 from workers.kafka.projector_worker import ProjectorWorker
@@ -84,9 +84,7 @@ class Scene(Way):
             opened = self.core.open_ticket(
                 by=ANA, channel="mail", subject="Door", body="It is stuck.", direction="inbound"
             )
-            last: Recorded = self.core.assign(opened.number, by=ANA, team_id="mail")
-            if self.commands % 20 == 0:
-                self.core.queue(by=ANA, seen=last)
+            self.core.assign(opened.number, by=ANA, team_id="mail")
             self.commands += 2
             time.sleep(0.02)
 
