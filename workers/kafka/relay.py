@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -206,7 +207,9 @@ class Relay:
             records = self._log.read(position, self._page, max_bytes=_PAGE_BYTES)
             if records:
                 pause = _SHORTEST
-                sent.append(self._produce(producer, records, position, previous, source))
+                live = partial(leadership.live, at)
+                live()
+                sent.append(self._produce(producer, records, position, previous, source, live))
             if sent and (not records or len(sent) >= _IN_FLIGHT):
                 at = self._confirm(leadership, at, sent.popleft(), stop)
                 self._watch(tail)
@@ -221,8 +224,9 @@ class Relay:
             at = self._confirm(leadership, at, page, stop)
 
     def _produce(
-        self, producer: KafkaProducer, records: Sequence[Record], after: int, before: Sequence[int], source: bytes
-    ) -> _Page:
+        self, producer: KafkaProducer, records: Sequence[Record], after: int, before: Sequence[int], source: bytes,
+        live: Callable[[], None],
+    ) -> _Page:  # fmt: skip
         previous, began = list(before), time.monotonic()
         futures = []
         for number, record in enumerate(records, after + 1):
@@ -234,6 +238,7 @@ class Relay:
             partition = partition_of(record.originator_id, len(previous))
             key, value, headers = message_of(record, source, previous[partition])
             futures.append(producer.send(self.topic, value, key, headers, partition))
+            live()  # on a machine with no time for it a page takes longer than the lease: two relays would take turns for ever
             previous[partition] = record.position
         return _Page(records[-1].position, tuple(previous), futures, began)
 
