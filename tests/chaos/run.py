@@ -72,7 +72,7 @@ def chaos(folder: Path, *, kills: int, seed: str, each: int, pause: float, say: 
             pool_size=3,
         )  # fmt: skip
         TicketCore.open(settings, migrate=True, make_keys=True).close()
-        speaking = KafkaSettings(bootstrap_servers=kafka.bootstrap, topic=TOPIC, lease=2, session_timeout=6)
+        speaking = KafkaSettings(bootstrap_servers=kafka.bootstrap, topic=TOPIC, lease=4, session_timeout=6)
         ensure_topic(speaking, TOPIC, PARTITIONS)
         say(f"PostgreSQL from {servers['log'].postgres.source} (fsync off: kills lose nothing by it), {kafka.source}")
 
