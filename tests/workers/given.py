@@ -49,9 +49,12 @@ class Watched:
         return sum(found) if found else None
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it logged; the last line may be half written."""
-        lines = self.worker.said.splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n") and not line.startswith("ticketcore: ")]
+        """What it logged; a last line that is half written, and what the command line says at the end, are left out."""
+        logged = self.worker.said.partition("\nticketcore: ")[0]
+        if logged.startswith("ticketcore: "):
+            return []
+        lines = logged.split("\n")
+        return [json.loads(line) for line in lines if line.endswith("}")]
 
     def _listening(self) -> dict[str, Any] | None:
         return next((line for line in self.lines() if line["event"] == "metrics.listening"), None)

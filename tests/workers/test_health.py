@@ -90,7 +90,7 @@ def test_a_worker_is_stuck_while_postgresql_is_away_and_scrapes_go_on(tmp_path: 
         with watched(way, "project", "--from", "log", TICKETCORE_HEALTH_TIMEOUT="8") as worker:
             eventually(lambda: worker.value("ticketcore_read_models_up") == 1, 120)
             assert worker.health()[0] == 200
-            assert worker.value("ticketcore_projector_position") is not None
+            eventually(lambda: worker.value("ticketcore_projector_position") is not None, 120)
             own.kill9()
             eventually(lambda: worker.value("ticketcore_read_models_up") == 0, 120)
             assert worker.value("ticketcore_projector_position") is None
