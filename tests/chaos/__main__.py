@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from tests.chaos.run import chaos
@@ -36,6 +37,7 @@ def main() -> int:
     try:
         result = chaos(folder, kills=chosen.kills, seed=seed, each=chosen.each, pause=chosen.pause, say=_say)
     except AssertionError as error:
+        traceback.print_exc()
         _say(f"WRONG with SEED={seed} KILLS={chosen.kills}: {error}\n(see {folder})")
         return 1
     except TicketCoreError as error:
