@@ -190,14 +190,17 @@ _CUSTOMER_MAKERS: tuple[Callable[[int], tuple[Any, dict[str, Any]]], ...] = (
 
 
 @st.composite
-def histories(draw: st.DrawFn, max_size: int = 120) -> list[Event]:
-    """Events of up to four tickets and three customers, mixed, each one regular in its ticket's state."""
+def histories(draw: st.DrawFn, max_size: int = 120, min_size: int = 0) -> list[Event]:
+    """Events of up to four tickets and three customers, mixed, most of them regular in their ticket's state.
+
+    Of *min_size* to *max_size* steps, those that would be irregular are mostly left out.
+    """
     steps = st.tuples(st.integers(1, 7), st.integers(0, 100), st.integers(0, 8), st.integers(0, 90_000_000))
     lives: dict[int, Life] = {}
     tickets: dict[int, ticket.Ticket | None] = {}
     history: list[Event] = []
     now = START
-    for who, choice, number, passed in draw(st.lists(steps, max_size=max_size)):
+    for who, choice, number, passed in draw(st.lists(steps, min_size=min_size, max_size=max_size)):
         now += timedelta(milliseconds=passed)
         life = lives.get(who)
         if who > 4:
