@@ -221,5 +221,7 @@ def test_the_broker_s_own_health_check_asks_where_the_broker_listens() -> None:
     assert (kind, script) == ("CMD", "/opt/kafka/bin/kafka-broker-api-versions.sh")
     inside = f"INSIDE://{options[options.index('--bootstrap-server') + 1]}"
     assert inside in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
-    clients = {service["environment"].get("TICKETCORE_KAFKA_BOOTSTRAP_SERVERS") for service in SERVICES.values()}
+    clients = {
+        service.get("environment", {}).get("TICKETCORE_KAFKA_BOOTSTRAP_SERVERS") for service in SERVICES.values()
+    }
     assert clients - {None} == {inside.removeprefix("INSIDE://")}
