@@ -11,13 +11,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from projections.base import Model
 from projections.feed import Decode, Log
 from projections.folding import Item, LeftOut, Parked, cause_of, concerned, decoded, fold
 from projections.runner import TRANSIENT, locked
-from projections.schema import MODELS, Connection, connect, live
+from projections.schema import MODELS, NOT_AS_MADE, Connection, connect, live
 from projections.tables import Tables
 from ticketcore.errors import InvalidCommand, NotFound
 
@@ -168,7 +166,7 @@ def fold_together(connection: Connection, tables: Tables, items: Sequence[Item])
     left_out = {id_: {version for (version,) in rows}}
     try:
         return _fold(connection, tables, items, left_out)
-    except (*TRANSIENT, psycopg.errors.UndefinedTable):
+    except (*TRANSIENT, *NOT_AS_MADE):
         raise
     except Exception:  # noqa: BLE001 found one at a time
         return _fold_one_at_a_time(connection, tables, items, left_out)
@@ -186,7 +184,7 @@ def _fold_one_at_a_time(
             continue
         try:
             parked += _fold(connection, tables, [item], left_out)
-        except TRANSIENT:
+        except (*TRANSIENT, *NOT_AS_MADE):
             raise
         except Exception as error:  # noqa: BLE001 the cause is kept
             parked.append(Parked(*at, cause_of(error)))

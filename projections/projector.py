@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from projections.base import Model
 from projections.folding import Folded, Item, Parked, cause_of, concerned, fold
 from projections.observing import UNWATCHED, Batch, Observer
-from projections.schema import Connection
+from projections.schema import NOT_AS_MADE, SERVER_LOST, Connection
 from projections.tables import Tables
 from ticketcore.errors import EpochMismatch, StoreUnavailable, TicketCoreError
 
@@ -129,17 +127,19 @@ class Projector:
             offset: of the last item in its partition; ``None`` where the log itself is read.
         Raises:
             CheckpointMoved: somebody else moved the checkpoint or replaced the tables.
-            psycopg.OperationalError: transient; nothing was written, try again.
+            psycopg.Error: one of ``SERVER_LOST``: nothing was written, try again.
+            StoreUnavailable: tables or rights are missing.
         """
         if not items:
             return at
         try:
             return self._write(connection, items, at, offset, None)
-        except (psycopg.OperationalError, psycopg.InterfaceError, TicketCoreError):
+        except (*SERVER_LOST, TicketCoreError):
             raise
-        except psycopg.errors.UndefinedTable as error:
+        except NOT_AS_MADE as error:
             raise StoreUnavailable(
-                f"read model {self.model.name!r} lost its tables: {error} (run `ticketcore rebuild {self.model.name}`)"
+                f"read model {self.model.name!r} can't be written: {error.diag.message_primary}, expected its tables as they were"
+                f" made (run `ticketcore rebuild {self.model.name}`; of rights see docs/operations.md)"
             ) from error
         except Exception as error:  # noqa: BLE001 whatever one ticket's content does must not stop the others
             if len(items) == 1:

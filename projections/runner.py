@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
-import psycopg
 import structlog
 
 from projections.base import Model
@@ -18,13 +17,13 @@ from projections.feed import Decode, Log
 from projections.folding import Item, decoded
 from projections.observing import UNWATCHED, Observer, told
 from projections.projector import Checkpoint, Projector
-from projections.schema import LOCK, MODELS, Connection, connect, live
+from projections.schema import LOCK, MODELS, SERVER_LOST, Connection, connect, live
 from ticketcore.collector import no_collection
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 
 __all__ = ["TRANSIENT", "Runner", "locked", "read_batch"]
 
-TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
+TRANSIENT = (*SERVER_LOST, StoreUnavailable)
 """What passes by itself: connections, locks, a server that restarts."""
 _FOREIGN: list[Connection] = []
 """Connections inherited over a fork: kept, never used or closed."""
@@ -191,7 +190,7 @@ class Runner:
 
 
 def _permanent(error: Exception) -> bool:
-    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, psycopg.OperationalError)
+    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, SERVER_LOST)
 
 
 def _unavailable(error: Exception) -> Exception:

@@ -18,10 +18,7 @@ from projections.performance import PERFORMANCE
 from projections.queues import QUEUES
 from ticketcore.errors import NotFound, StoreUnavailable
 
-__all__ = [
-    "MODELS", "RELEASE", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live",
-    "model_named", "rebuilds_due",
-]  # fmt: skip
+__all__ = ["MODELS", "NOT_AS_MADE", "RELEASE", "SERVER_LOST", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live", "model_named", "rebuilds_due"]  # fmt: skip
 
 MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE)
 META = {"models": "meta.sql", "dropped": "meta_drops.sql", "models_generation": "meta_previous.sql"}
@@ -37,6 +34,16 @@ CONNECT_TIMEOUT = 5
 RELEASE = release_of("ticketcore")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+SERVER_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+"""What a server says that goes, is away, or is not the first one any more."""
+NOT_AS_MADE = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
+"""What it says of every event alike where tables or rights are not as they were made."""
 
 
 class OtherVersion(StoreUnavailable):

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from projections.memory import MemoryTables
 from projections.projector import CheckpointMoved, Projector
@@ -158,6 +159,30 @@ def test_what_the_data_base_refuses_is_parked_and_the_rest_of_the_batch_passes(d
     assert letters[1].cause == "waits behind version 1"
     assert len(tables_in(database)["performance.tickets"]) == 99
     assert len(tables_in(database)["history.tickets"]) == 100
+
+
+@pytest.mark.servers
+def test_missing_rights_and_a_server_that_only_reads_park_nothing(database: str) -> None:
+    install(database)
+    log = ListLog([*opened(1).events, *opened(2).events])
+    name = conninfo_to_dict(database)["dbname"]
+    with Runner(database, log, log.decode) as runner:
+        execute(database, "REVOKE INSERT, UPDATE ON queues.tickets FROM CURRENT_USER")
+        with pytest.raises(StoreUnavailable, match="'queues' can't be written: permission denied for table tickets"):
+            runner.catch_up(retry_for=5)
+        execute(database, "GRANT INSERT, UPDATE ON queues.tickets TO CURRENT_USER")
+        execute(database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        with (
+            Runner(database, log, log.decode) as another,
+            pytest.raises(StoreUnavailable, match="in a read-only transaction"),
+        ):
+            another.catch_up(retry_for=1)
+        writing = make_conninfo(database, options="-c default_transaction_read_only=off")
+        execute(writing, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+        assert runner.catch_up() == len(log.events)
+
+    assert execute(database, "SELECT FROM read_meta.dead_letters") == 0
 
 
 @pytest.mark.servers

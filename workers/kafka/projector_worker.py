@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from queue import SimpleQueue
 
-import psycopg
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -27,7 +26,7 @@ from projections.observing import told as text_of
 from projections.partitions import give_to_partitions
 from projections.projector import CheckpointMoved, Projector
 from projections.runner import TRANSIENT
-from projections.schema import Connection, connect, live
+from projections.schema import SERVER_LOST, Connection, connect, live
 from ticketcore.errors import StoreUnavailable
 from workers.kafka.errors import KafkaUnavailable, refused, told
 from workers.kafka.reading import Reader, RelayedLog
@@ -40,7 +39,6 @@ _BATCH = 5_000
 _POLL_MS = 200
 _COMMIT_EVERY = 25  # rounds
 _LOOK_EVERY = 10  # rounds, each 0.2 s where nothing comes
-_SERVER_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much the data base's clock may be ahead of the relay's."""
 _CONSUMER = {
@@ -347,4 +345,4 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
 
 
 def _permanent(error: Exception) -> bool:
-    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, _SERVER_LOST)
+    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, SERVER_LOST)
