@@ -119,7 +119,6 @@ def test_the_worker_projects_what_comes_and_ends_with_the_batch_in_hand(own_cli:
     finally:
         worker.kill()
         worker.wait()
-    assert (worker.returncode, err) == (0, "")
+    assert (worker.returncode, out) == (0, "")
     assert time.monotonic() - began < 15
-    assert '"event": "started"' in out
-    assert '"event": "stopped"' in out
+    assert [json.loads(line)["event"] for line in err.splitlines()] == ["started", "stopped"]
