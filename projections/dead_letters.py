@@ -13,13 +13,16 @@ from uuid import UUID
 
 from projections.base import Model
 from projections.feed import Decode, Log
-from projections.folding import Item, LeftOut, Parked, cause_of, concerned, decoded, fold
+from projections.folding import WAITS, Item, LeftOut, Parked, cause_of, concerned, decoded, fold
 from projections.runner import TRANSIENT, locked
 from projections.schema import MODELS, NOT_AS_MADE, Connection, connect, live
 from projections.tables import Tables
-from ticketcore.errors import InvalidCommand, NotFound
+from ticketcore.errors import EpochMismatch, InvalidCommand, NotFound
+from ticketcore.store.port import Record
 
-__all__ = ["DeadLetter", "dead_letters", "find_letters", "fold_parked", "fold_together", "hold", "retry_dead_letters"]
+__all__ = [
+    "DeadLetter", "dead_letters", "find_letters", "fold_parked", "fold_together", "hold", "record_of", "retry_dead_letters",
+]  # fmt: skip
 
 
 class DeadLetter(NamedTuple):
@@ -42,6 +45,11 @@ class DeadLetter(NamedTuple):
     tries: int
     tried_at: datetime
 
+    @property
+    def waits(self) -> bool:
+        """Whether it only waits behind another event, which holds up its ticket."""
+        return self.cause.startswith(WAITS)
+
 
 def dead_letters(dsn: str, *, models: Sequence[Model] = MODELS) -> list[DeadLetter]:
     """Return all dead letters of the live read models, by model, log and position."""
@@ -59,7 +67,7 @@ def dead_letters(dsn: str, *, models: Sequence[Model] = MODELS) -> list[DeadLett
 
 
 def find_letters(dsn: str, model: Model, which: int | UUID, log: str | None = None) -> list[DeadLetter]:
-    """Return the dead letters of one ticket or customer, by version: the first is the one that can't be folded.
+    """Return the dead letters of one ticket or customer: the one that can't be folded, then those behind it, by version.
 
     Args:
         dsn: of the read models.
@@ -81,7 +89,26 @@ def find_letters(dsn: str, model: Model, which: int | UUID, log: str | None = No
             "choose a dead letter", "--log", None, f"one of {', '.join(logs)}", "positions are each log's own"
         )
     same = [letter for letter in letters if letter.aggregate_id == found[0].aggregate_id]
-    return sorted(same, key=lambda letter: letter.version)
+    return sorted(same, key=lambda letter: (letter.waits, letter.version))
+
+
+def record_of(log: Log, letter: DeadLetter) -> Record:
+    """Return the event of a dead letter as *log* holds it.
+
+    Raises:
+        EpochMismatch: the log holds no event there, or another one.
+    """
+    for record in log.read(letter.position - 1, 1):
+        if (record.originator_id, record.originator_version) == (letter.aggregate_id, letter.version):
+            return record
+    raise _lost(log, letter.model, letter.position)
+
+
+def _lost(log: Log, model: str, position: int) -> EpochMismatch:
+    return EpochMismatch(
+        f"read model {model!r} has a dead letter at position {position} of log {log.name!r}, which does not hold that event,"
+        f" expected it there: the log was restored (run `ticketcore recover`, or `ticketcore rebuild {model}`)"
+    )
 
 
 def retry_dead_letters(
@@ -97,6 +124,8 @@ def retry_dead_letters(
         ids: which tickets and customers; ``None`` for all.
     Returns:
         model -> how many events left the dead letters.
+    Raises:
+        EpochMismatch: the log does not hold one of them: it was restored. That ticket's stay as they are.
     """
     with connect(dsn) as connection, locked(connection):
         generations = live(connection, models)
@@ -129,6 +158,8 @@ def fold_parked(
             )
         }
         records = [record for record in log.load([id_]).streams.get(id_, ()) if record.position in positions]
+        if lost := positions - {record.position for record in records}:
+            raise _lost(log, tables.model.name, min(lost))
         still = fold_together(connection, tables, decoded(decode, records))
         waiting = {event.position: event.cause for event in still}
         connection.execute(
@@ -180,7 +211,7 @@ def _fold_one_at_a_time(
         record = item.record
         at = (record.position, record.originator_id, record.originator_version, record.topic)
         if parked:
-            parked.append(Parked(*at, f"waits behind version {parked[0].version}"))
+            parked.append(Parked(*at, f"{WAITS}{parked[0].version}"))
             continue
         try:
             parked += _fold(connection, tables, [item], left_out)

@@ -15,9 +15,9 @@ import structlog
 from psycopg import sql
 
 from projections.base import Model
-from projections.dead_letters import DeadLetter, fold_parked, fold_together, hold
+from projections.dead_letters import DeadLetter, fold_parked, fold_together, hold, record_of
 from projections.feed import Decode, Log
-from projections.folding import decoded
+from projections.folding import WAITS, decoded
 from projections.partitions import partition_of
 from projections.projector import EMBEDDED, Checkpoint, Projector
 from projections.runner import locked
@@ -66,14 +66,15 @@ def drop(dsn: str, log: Log, decode: Decode, letters: Sequence[DeadLetter], *, b
         dsn: of the read models.
         log: that holds the event.
         decode: record -> event.
-        letters: the ticket's dead letters, as :func:`projections.dead_letters.find_letters` returns them.
+        letters: the ticket's dead letters, the one to drop first, as :func:`projections.dead_letters.find_letters` returns them.
         by: who drops it, as ``role:id``.
         reason: 1 to 500 characters.
     Returns:
         How many events that waited behind it are folded now; without its first event a ticket has no row.
     Raises:
-        InvalidCommand: the reason is empty or too long.
+        InvalidCommand: the reason is empty or too long; or the event only waits behind another one.
         NotFound: it is no dead letter any more.
+        EpochMismatch: the log does not hold the event.
     """
     reason = reason.strip()
     if not 0 < len(reason) <= REASON_LIMIT:
@@ -85,14 +86,12 @@ def drop(dsn: str, log: Log, decode: Decode, letters: Sequence[DeadLetter], *, b
         generation = live(connection, [model])[model.name].generation
         with connection.transaction():
             hold(connection, [model.name, generation, log.name])
-            [record] = log.read(letter.position - 1, 1)
+            _refuse_waiting(connection, letter, generation)
             made = connection.execute(
                 "INSERT INTO read_meta.dropped (model, log, aggregate_id, version, position, recorded_at, topic, cause,"
                 " reason, dropped_by) SELECT model, log, aggregate_id, version, position, %s, topic, cause, %s, %s"
-                " FROM read_meta.dead_letters d WHERE model = %s AND generation = %s AND log = %s AND position = %s"
-                " AND NOT EXISTS (SELECT 1 FROM read_meta.dead_letters e WHERE (e.model, e.generation, e.aggregate_id)"
-                " = (d.model, d.generation, d.aggregate_id) AND e.version < d.version)",
-                [record.recorded_at, reason, by, model.name, generation, log.name, letter.position],
+                " FROM read_meta.dead_letters WHERE model = %s AND generation = %s AND log = %s AND position = %s",
+                [record_of(log, letter).recorded_at, reason, by, model.name, generation, log.name, letter.position],
             )
             if made.rowcount != 1:
                 raise NotFound(
@@ -154,6 +153,19 @@ def forget_lost_drops(connection: Connection, log: Log, model: Model) -> None:
                 "DELETE FROM read_meta.dropped WHERE model = %s AND log = %s AND position = %s",
                 [model.name, log.name, position],
             )
+
+
+def _refuse_waiting(connection: Connection, letter: DeadLetter, generation: int) -> None:
+    rows = connection.execute(
+        "SELECT position FROM read_meta.dead_letters WHERE model = %s AND generation = %s AND log = %s AND aggregate_id = %s"
+        " ORDER BY starts_with(cause, %s), version LIMIT 1",
+        [letter.model, generation, letter.log, letter.aggregate_id, WAITS],
+    ).fetchall()
+    if rows and rows[0][0] != letter.position:
+        raise InvalidCommand(
+            "drop a dead letter", "POSITION", letter.position, f"{rows[0][0]}, which holds up the ticket",
+            "what waits behind it is folded then",
+        )  # fmt: skip
 
 
 def _fold_anew(

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.store.port import Record
 
-__all__ = ["NOTHING_LEFT_OUT", "Folded", "Item", "LeftOut", "Parked", "cause_of", "concerned", "decoded", "fold"]
+__all__ = [
+    "NOTHING_LEFT_OUT", "WAITS", "Folded", "Item", "LeftOut", "Parked", "cause_of", "concerned", "decoded", "fold",
+]  # fmt: skip
 
 _KINDS = frozenset(map(int, Kind))
 LeftOut = Mapping[UUID, Collection[int]]
 """Aggregate -> versions of its events that an operator dropped."""
 NOTHING_LEFT_OUT: LeftOut = {}
+WAITS = "waits behind version "
+"""Begins the cause of an event that waits; the version that it waits behind follows."""
 _KEY = 2
 """Columns of every child table's key: the aggregate and a number."""
 
@@ -91,7 +95,7 @@ def fold(
 
     Args:
         model: the read model.
-        items: in the log's order; those a row holds already (by version) are passed over.
+        items: in the log's order; those a row holds already (by version) are passed over, also where its ticket waits.
         states: the main rows of the batch's aggregates, where they have one.
         parked: aggregates that wait behind a dead letter -> version of the event they wait behind.
         left_out: events to pass over as if they changed nothing; without its first event an aggregate has no row.
@@ -131,10 +135,10 @@ def _fold_one(
     evolve = model.evolve
     for record, _, event, error in items:
         version = record.originator_version
-        if stuck is not None:
-            problem = f"waits behind version {stuck}"
-        elif version <= held:
+        if version <= held:
             continue
+        if stuck is not None and version >= stuck:
+            problem = f"{WAITS}{stuck}"
         elif version in left_out and version == held + 1:
             touched, held = True, version
             continue
@@ -151,7 +155,7 @@ def _fold_one(
                 touched, held = True, version
                 writes += written
                 continue
-        stuck = stuck or version
+        stuck = version if stuck is None else min(stuck, version)
         folded.parked.append(Parked(record.position, id_, version, record.topic, problem))
     if touched and state is not None:
         table = next(table.name for kind, table in model.mains.items() if kind == items[0].kind)

@@ -209,13 +209,13 @@ class Projector:
         return stuck, {id_: versions for id_, _, versions in rows if versions is not None}
 
     def park(self, connection: Connection, at: Checkpoint, parked: Sequence[Parked]) -> None:
-        """Set events aside, inside the caller's transaction."""
+        """Set events aside, inside the caller's transaction; those that were set aside before keep their cause."""
         if not parked:
             return
         connection.execute(
             "INSERT INTO read_meta.dead_letters (position, aggregate_id, version, topic, cause, model, generation, log)"
             " SELECT p.*, %s, %s, %s"
             " FROM unnest(%s::bigint[], %s::uuid[], %s::integer[], %s::text[], %s::text[]) AS p"
-            " ON CONFLICT (model, generation, log, position) DO UPDATE SET cause = EXCLUDED.cause",
+            " ON CONFLICT (model, generation, log, position) DO NOTHING",  # read again: what it has says since when and why
             [self.model.name, at.generation, at.log, *(list(column) for column in zip(*parked, strict=True))],
         )

@@ -22,7 +22,7 @@ from projections.verify import verify
 from tests.projections.given import Life, ListLog, after, customer_id, cv, ev, execute, opened, tables_in, ticket_id
 from ticketcore.domain.base import Event
 from ticketcore.domain.types import Channel, Direction
-from ticketcore.errors import InvalidCommand, NotFound, StoreUnavailable, WaitTimeout
+from ticketcore.errors import EpochMismatch, InvalidCommand, NotFound, StoreUnavailable, WaitTimeout
 
 pytestmark = pytest.mark.servers
 
@@ -231,8 +231,37 @@ def test_what_was_retried_meanwhile_is_not_dropped(dsn: str, log: ListLog) -> No
 
 def test_an_event_that_only_waits_is_not_dropped(dsn: str, log: ListLog) -> None:
     letters = find_letters(dsn, QUEUES, 4)
-    with pytest.raises(NotFound, match="at position 5 in read model 'queues' that holds up its ticket"):
+    with pytest.raises(InvalidCommand, match="POSITION is 5, expected 4, which holds up the ticket"):
         drop(dsn, log, log.decode, letters[1:], by="operator:kim", reason="the wrong one")
+    assert dropped(dsn) == []
+
+
+def test_what_waits_by_mistake_is_not_taken_for_what_holds_up_its_ticket(dsn: str, log: ListLog) -> None:
+    """Releases before parked again what the row held already, where it was read once more after a hand-back."""
+    execute(
+        dsn,
+        "INSERT INTO read_meta.dead_letters (model, generation, log, position, aggregate_id, version, topic, cause)"
+        f" VALUES ('queues', 1, 'main', 2, '{ticket_id(1)}', 1, 'ticket.opened', 'waits behind version 3')",
+    )
+    letters = find_letters(dsn, QUEUES, ticket_id(1))
+    assert [letter.position for letter in letters] == [4, 2, 5, 6]
+    with pytest.raises(InvalidCommand, match="POSITION is 2, expected 4"):
+        drop(dsn, log, log.decode, letters[1:], by="operator:kim", reason="the wrong one")
+    assert drop(dsn, log, log.decode, letters, by="operator:kim", reason="the right one") == 3
+    assert dead_letters(dsn, models=[QUEUES]) == []
+    assert queues_in(dsn) == without(log, 4)
+
+
+def test_what_a_restored_log_lost_is_neither_dropped_nor_folded_and_the_remedy_is_told(dsn: str, log: ListLog) -> None:
+    letters = dead_letters(dsn)
+    lost = r"dead letter at position 4 of log 'main', which does not hold that event.*ticketcore recover"
+    for restored in (log.events[:2], [*log.events[:3], *opened(3, after()).events]):
+        log.events = restored
+        with pytest.raises(EpochMismatch, match=lost):
+            give_up(dsn, log)
+        with pytest.raises(EpochMismatch, match=lost):
+            retry_dead_letters(dsn, log, log.decode)
+    assert (dead_letters(dsn), dropped(dsn)) == (letters, [])
 
 
 def test_what_the_data_base_refuses_is_dropped_like_any_other(database: str, log: ListLog) -> None:
