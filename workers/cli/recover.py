@@ -12,7 +12,7 @@ import typer
 
 from projections.rebuild import rebuild
 from projections.schema import connect, model_named
-from projections.standing import Standing, keep, standings
+from projections.standing import Standing, highest_counters, keep, standings
 from ticketcore.domain.types import Role
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.setup import resolve
@@ -76,6 +76,11 @@ def recover(
 def _found(dsn: str, log: PostgresLog, export: Path | None) -> Found | None:
     """Look at the topic, where one is named, writing the lost events to *export*."""
     if not os.environ.get("TICKETCORE_KAFKA_BOOTSTRAP_SERVERS"):
+        if export is not None:
+            raise typer.BadParameter(
+                "lost events are read from Kafka: expected TICKETCORE_KAFKA_BOOTSTRAP_SERVERS to be set",
+                param_hint="--export",
+            )
         return None
     kafka = kafka_settings()
     from workers.kafka.lost import line_of
@@ -83,8 +88,16 @@ def _found(dsn: str, log: PostgresLog, export: Path | None) -> Found | None:
 
     if export is None:
         return found_in_topic(dsn, log, kafka)
-    with export.open("x", encoding="utf-8") as file:
-        return found_in_topic(dsn, log, kafka, lambda held: print(line_of(held), file=file))
+    if export.exists():
+        raise typer.BadParameter(f"{export} is there already: expected the name of a new file", param_hint="--export")
+    part = export.with_name(f"{export.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            found = found_in_topic(dsn, log, kafka, lambda held: print(line_of(held), file=file))
+        part.rename(export)
+    finally:
+        part.unlink(missing_ok=True)
+    return found
 
 
 def _plan(one: Standing, found: Found | None, *, ends: bool, fits: bool) -> str:
@@ -112,12 +125,14 @@ def _repair(
     tell: Callable[[str], None] = (lambda _: None) if quiet else say
     ended = now = log.epoch()
     if ends:
+        with connect(known.read_dsn) as connection:
+            shown = highest_counters(connection)
         if found is None:
-            now = end_epoch(known.dsn, ended, (), {}, None)
+            now = end_epoch(known.dsn, ended, (), shown, None)
         else:
             from workers.kafka.recovery import go_on
 
-            now = go_on(known.dsn, log, found, ended)
+            now = go_on(known.dsn, log, found, ended, shown)
         tell(f"The log's epoch is {now} now.")
     common = found.common if found is not None and found.common is not None else 0
     logs = [log, *_others(known, stack)]
@@ -185,7 +200,7 @@ def _say(done: dict[str, Any], *, dry_run: bool) -> None:
             f" {', '.join(done['lost_erasures'])} (redact or forget them again)"
         )
     if done["restored"]:
-        say("The log was restored: its epoch ends." if not dry_run else "The log was restored: its epoch would end.")
+        say("The log was restored." if not dry_run else "The log was restored: its epoch would end.")
     elif "rebuild" not in done["read_models"].values():
         say("Nothing is to be recovered.")
     for name, what in done["read_models"].items():

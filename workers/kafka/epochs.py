@@ -8,10 +8,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from ticketcore.errors import ConfigurationError
 from ticketcore.ids import Kind
 
 __all__ = ["Epochs", "Restart", "end_epoch", "epochs_of"]
 
+_MARGIN = 1_000
+"""Numbers that are passed over: they may be in events that nothing shows any more, or in the hands of a service."""
 _SEQUENCES = {Kind.TICKET: "log.ticket_numbers", Kind.CUSTOMER: "log.customer_numbers"}
 
 
@@ -40,17 +43,32 @@ def epochs_of(dsn: str) -> Epochs:
 def end_epoch(
     dsn: str, now: UUID, seen: Collection[UUID], counters: Mapping[Kind, int], restart: Restart | None
 ) -> UUID:
-    """End the log's epoch *now* and return the new one; the relay goes on at *restart*, the numbers above *counters*.
+    """End the log's epoch *now* and return the new one; the relay goes on at *restart*.
 
-    Where somebody else has ended it meanwhile, nothing changes and theirs is returned.
+    Every sequence of numbers goes 1,000 past what it gave and what is known to have been given: a backup's sequence says
+    nothing of the lost part. Where somebody else has ended it meanwhile, nothing changes and theirs is returned.
 
     Args:
         dsn: of the log's owner.
         now: the epoch to end.
         seen: other epochs that the topic holds messages of.
-        counters: the highest counter that was ever given, by kind.
+        counters: the highest counter that is known to have been given, by kind.
         restart: ``None`` where there is no topic.
+    Raises:
+        ConfigurationError: the role of *dsn* may not do it; nothing has changed.
     """
+    try:
+        return _end_epoch(dsn, now, seen, counters, restart)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"cannot end the log's epoch: {error.diag.message_primary}, expected the role that owns the log (set TICKETCORE_DSN"
+            " to its DSN for this command; nothing has changed)"
+        ) from error
+
+
+def _end_epoch(
+    dsn: str, now: UUID, seen: Collection[UUID], counters: Mapping[Kind, int], restart: Restart | None
+) -> UUID:
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "UPDATE log.meta SET epoch = %s, former = ARRAY(SELECT DISTINCT unnest(former || epoch || %s::uuid[]))"
@@ -67,9 +85,9 @@ def end_epoch(
                 " previous = EXCLUDED.previous, term = r.term + 1",
                 [restart.topic, row[0], restart.position, list(restart.previous)],
             )
-        for kind, counter in counters.items():
-            sequence = _SEQUENCES[kind]
+        for kind, sequence in _SEQUENCES.items():
             connection.execute(
-                f"SELECT setval('{sequence}', greatest(last_value, %s)) FROM {sequence}".encode(), [counter]
+                f"SELECT setval('{sequence}', greatest(last_value, %s) + {_MARGIN}) FROM {sequence}".encode(),
+                [counters.get(kind, 0)],
             )
     return UUID(str(row[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from projections.schema import connect
+from projections.standing import check_installed
 from ticketcore.settings import Settings
 from workers.kafka.leadership import progress
 
@@ -35,12 +36,17 @@ class Lag(NamedTuple):
 
 
 def lag(known: Settings, topic: str, head: int) -> Lag:
-    """Return how far everything is. *known*: with every DSN named; *head*: the log's last position."""
+    """Return how far everything is. *known*: with every DSN named; *head*: the log's last position.
+
+    Raises:
+        StoreUnavailable: the data base of the read models holds none.
+    """
     assert known.dsn is not None  # noqa: S101 -- as asked for
     assert known.read_dsn is not None  # noqa: S101 -- likewise
     at = progress(known.dsn, topic)
     latest = at.previous if at else ()
     with connect(known.read_dsn) as connection:
+        check_installed(connection)
         rows = connection.execute(
             "SELECT c.model, c.partition, c.position FROM read_meta.checkpoints c JOIN read_meta.models m"
             " USING (model, generation) WHERE m.role = 'live' AND c.log = %s ORDER BY 1, 2",

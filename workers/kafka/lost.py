@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from workers.kafka.tail import Held, Tail, held_by
 
 __all__ = ["LostInPartition", "Survey", "line_of", "survey"]
 
+_CLOCKS_DIFFER = timedelta(days=1)
+"""How far clocks may be apart; generous, as a recovery is rare."""
 _ERASURES = {CustomerForgotten.TOPIC, Redacted.TOPIC}
 
 
@@ -56,15 +59,24 @@ class Survey(NamedTuple):
 
 
 def survey(
-    tail: Tail, log: Log, epoch: UUID, settled: Collection[UUID], each: Callable[[Held], None] = lambda _: None
+    tail: Tail,
+    log: Log,
+    epoch: UUID,
+    settled: Collection[UUID],
+    after: int = 0,
+    each: Callable[[Held], None] = lambda _: None,
 ) -> Survey:
-    """Go back from the end of each partition to the first message whose event the log holds.
+    """Go back from the end of each partition, over all that was produced since *after* was recorded, less a day.
+
+    An event that the log holds does not end it: a former leader can have produced it again behind lost ones, and a
+    recovery that this log knows nothing of repeated it.
 
     Args:
         tail: of the topic.
         log: the log.
         epoch: its epoch.
         settled: epochs that an earlier recovery ended: what they lost was told then.
+        after: a position that the log held when it was backed up; 0 reads the whole topic.
         each: called with each lost event, once, in no order.
     """
     common, lost = 0, list[LostInPartition]()
@@ -72,9 +84,10 @@ def survey(
     erasures: set[str] = set()
     counters: dict[Kind, int] = {}
     unknown: set[UUID] = set()
-    begins, ends = tail.begins(), tail.ends()
+    begins, ends = tail.since(log, after, _CLOCKS_DIFFER), tail.ends()
     for partition in range(tail.partitions):
         positions: set[int] = set()
+        seen: set[int] = set()
         offsets: set[int] = set()
         for chunk in tail.backwards(partition, begins[partition], ends[partition]):
             fresh = [held for held in chunk if held.epoch not in settled]
@@ -84,7 +97,8 @@ def survey(
                 record = held.message.record
                 if held.offset in there:
                     common = max(common, record.position)
-                elif record.position not in positions:
+                elif hash(record) not in seen:  # two restores can have lost two events of one position
+                    seen.add(hash(record))
                     positions.add(record.position)
                     offsets.add(held.offset)
                     types[record.topic] += 1
@@ -95,11 +109,9 @@ def survey(
                         if record.topic in _ERASURES:
                             erasures.add(number)
                     each(held)
-            if there or len(fresh) < len(chunk):
-                break
         if positions:
             lost.append(
-                LostInPartition(partition, len(positions), min(offsets), max(offsets), min(positions), max(positions))
+                LostInPartition(partition, len(seen), min(offsets), max(offsets), min(positions), max(positions))
             )
     return Survey(common, lost, dict(types.most_common()), sorted(erasures), counters, unknown)
 

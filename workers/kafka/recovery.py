@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
 from projections.feed import Log
 from ticketcore.errors import ConfigurationError, EpochMismatch
+from ticketcore.ids import Kind
 from workers.kafka.epochs import Restart, end_epoch, epochs_of
 from workers.kafka.errors import KafkaUnavailable, told
 from workers.kafka.leadership import check_epoch, progress
@@ -17,9 +19,6 @@ from workers.kafka.tail import Held, Tail, check_topic, previous_at
 from workers.kafka.topic import check_partitions, found_partitions, partitions_of
 
 __all__ = ["Found", "found_in_topic", "go_on", "problem_of"]
-
-_MARGIN = 1_000
-"""Numbers that are passed over: they may be in events that never came to Kafka, or in the hands of a service."""
 
 
 class Found(NamedTuple):
@@ -55,9 +54,10 @@ def found_in_topic(dsn: str, log: Log, settings: KafkaSettings, each: Callable[[
         return Found(topic, 0, behind, None, None)
     settled = set(epochs.former) - ({at.epoch} if at is not None else set())
     with told(f"read topic {topic!r}", settings), Tail(settings, topic, partitions, log.name) as tail:
-        found = survey(tail, log, epochs.now, settled, each)
-    # The row was restored with the log: what it says was confirmed is in both.
-    common = max(found.common, at.position if at is not None and at.position <= head else 0)
+        # The row was restored with the log: what it says was confirmed is in both.
+        confirmed = at.position if at is not None and at.position <= head else 0
+        found = survey(tail, log, epochs.now, settled, confirmed, each)
+    common = max(found.common, confirmed)
     return Found(topic, partitions, behind or bool(found.lost or found.unknown), common, found)
 
 
@@ -77,17 +77,19 @@ def problem_of(dsn: str, log: Log, settings: KafkaSettings) -> str | None:
     return None
 
 
-def go_on(dsn: str, log: Log, found: Found, ended: UUID) -> UUID:
+def go_on(dsn: str, log: Log, found: Found, ended: UUID, shown: Mapping[Kind, int] = MappingProxyType({})) -> UUID:
     """End the log's epoch and return the new one; the relay repeats the last common event of each partition in it.
 
     So each partition tells its readers at once that there is a new epoch, and from which position on the former is void.
+    *shown*: the highest counter of a number that is known from elsewhere than the topic, by kind.
     """
     if found.survey is None or found.common is None:
         at = progress(dsn, found.topic)
         restart = None if at is None else Restart(found.topic, 0, (0,) * len(at.previous))
-        return end_epoch(dsn, ended, (), {}, restart)
+        return end_epoch(dsn, ended, (), shown, restart)
     last = previous_at(log, found.common, found.partitions)
     position = min((position for position in last if position), default=1) - 1
-    counters = {kind: counter + _MARGIN for kind, counter in found.survey.counters.items()}
+    lost = found.survey.counters
+    counters = {kind: max(lost.get(kind, 0), shown.get(kind, 0)) for kind in Kind}
     restart = Restart(found.topic, position, previous_at(log, position, found.partitions))
     return end_epoch(dsn, ended, found.survey.unknown, counters, restart)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -24,6 +25,8 @@ __all__ = ["Held", "Tail", "check_topic", "held_by", "lacks", "previous_at"]
 _CHUNKS = (1, 500, 5_000)
 """Messages that are read at once, going back; the last one repeats."""
 _PAGE = 1_000
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far the clocks of Kafka, relays and PostgreSQL may be apart."""
 
 
 class Held(NamedTuple):
@@ -72,6 +75,28 @@ class Tail:
         milliseconds = self._milliseconds if within is None else int(within * 1_000)
         found = self._consumer.end_offsets(self._all(), timeout_ms=milliseconds)
         return [found[partition] for partition in self._all()]
+
+    def since(self, log: Log, position: int, slack: timedelta) -> list[int]:
+        """Return an offset of each partition at or before which no event lies that was recorded after *position*.
+
+        No message is produced before its event was recorded, and Kafka keeps the time of producing. Positions don't tell:
+        a former leader that was frozen can produce old ones again at any time, also behind events that the log lost.
+
+        Args:
+            log: the log; where it does not hold *position*, the beginnings are returned.
+            position: a position, 0 for before the first.
+            slack: how far the clocks of Kafka, relays and PostgreSQL may be apart.
+        """
+        at = log.read(position - 1, 1) if position > 0 else []
+        if not at:
+            return self.begins()
+        moment = int((at[0].recorded_at - slack).timestamp() * 1_000)
+        found = self._consumer.offsets_for_times(dict.fromkeys(self._all(), moment), timeout_ms=self._milliseconds)
+        ends = self.ends()
+        return [
+            end if (first := found.get(part)) is None else first.offset
+            for part, end in zip(self._all(), ends, strict=True)
+        ]
 
     def read(self, partition: int, begin: int, end: int) -> list[Held]:
         """Return the relay's messages in ``[begin, end)``, in order.
@@ -138,14 +163,18 @@ def held_by(log: Log, messages: Sequence[Held]) -> set[int]:
 
 
 def check_topic(tail: Tail, log: Log, epochs: Epochs, position: int, live: Callable[[], None] = lambda: None) -> None:
-    """Compare what the topic holds above *position* with the log.
+    """Compare what the topic was given since *position* was recorded with the log; *live* is called now and then.
 
-    Whatever a relay wrote after the log's last backup lies there: its position only grows. *live* is called now and then.
-
+    Args:
+        tail: of the topic.
+        log: the log.
+        epochs: of the log.
+        position: of the relay's row. It was restored with the log, so what the log lost was recorded after it.
+        live: called for each chunk.
     Raises:
         EpochMismatch: the log does not hold an event that the topic holds: it was restored.
     """
-    begins, ends = tail.begins(), tail.ends()
+    begins, ends = tail.since(log, position, _CLOCKS_DIFFER), tail.ends()
     for partition in range(tail.partitions):
         for chunk in tail.backwards(partition, begins[partition], ends[partition]):
             live()
@@ -161,8 +190,6 @@ def check_topic(tail: Tail, log: Log, epochs: Epochs, position: int, live: Calla
                     " holds no such event there: it was restored from a backup (run `ticketcore recover --dry-run` to see"
                     " what it lost, then `ticketcore recover`)"
                 )
-            if len(ours) < len(chunk) or any(held.message.record.position <= position for held in ours):
-                break
 
 
 def lacks(tail: Tail, epochs: Epochs, previous: Sequence[int]) -> tuple[int | None, dict[int, int]]:
