@@ -204,7 +204,8 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         for partition, reader in self._readers.items():
             if reader.filling and reader.fill_page():
                 self._go_on(partition, reader)
-        self._worker._observer.round(self._worker._model.name)
+        if self._joining_since is None:  # a member without partitions stands by
+            self._worker._observer.round(self._worker._model.name)
         self._rounds += 1
         if self._rounds % _LOOK_EVERY == 0:
             self._check_generation()
