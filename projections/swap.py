@@ -34,15 +34,15 @@ class Candidate(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The live generation, held still. ``points``: (log, partition) -> (position, epoch)."""
+    """The live generation, held still. ``points``: (log, partition) -> checkpoint."""
 
     generation: int
-    points: Mapping[tuple[str, int], tuple[int, UUID]]
+    points: Mapping[tuple[str, int], Checkpoint]
 
     def reached(self, log: str, epoch: UUID) -> int:
         """Return the highest position of *log* that any partition holds."""
         of_log = (point for (name, _), point in self.points.items() if name == log)
-        return max((position for position, of in of_log if of == epoch), default=0)
+        return max((point.position for point in of_log if point.epoch == epoch), default=0)
 
 
 def hold(connection: Connection, model: str) -> Held:
@@ -57,11 +57,11 @@ def hold(connection: Connection, model: str) -> Held:
         "SELECT generation FROM read_meta.models WHERE model = %s AND role = 'live' FOR UPDATE", [model]
     ).fetchall()
     rows = connection.execute(
-        "SELECT log, partition, position, epoch FROM read_meta.checkpoints WHERE model = %s AND generation = %s"
-        " ORDER BY log, partition FOR UPDATE",
+        'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
+        " WHERE model = %s AND generation = %s ORDER BY log, partition FOR UPDATE",
         [model, generation],
     ).fetchall()
-    return Held(generation, {(log, partition): (position, epoch) for log, partition, position, epoch in rows})
+    return Held(generation, {(at.log, at.partition): at for at in map(Checkpoint._make, rows)})
 
 
 def swap(connection: Connection, candidate: Candidate, held: Held, built: Mapping[str, Checkpoint]) -> int:
@@ -130,19 +130,23 @@ def _keep_checkpoints(connection: Connection, model: str, generation: int) -> No
 def _feed(
     connection: Connection, candidate: Candidate, generation: int, held: Held, built: Mapping[str, Checkpoint]
 ) -> None:
-    """Give the candidate the checkpoints that the live tables had, at its own positions."""
+    """Give the candidate the checkpoints that the live tables had, at its own positions.
+
+    The live offset may lie below the position: a worker passes over what it holds, and notices what is missing.
+    """
     connection.execute(
         "DELETE FROM read_meta.checkpoints WHERE model = %s AND generation = %s",
         [candidate.model, candidate.generation],
     )
-    rows = [
-        [candidate.model, generation, log, partition, at.position, at.epoch]
-        for log, at in built.items()
-        for partition in [p for name, p in held.points if name == log] or [EMBEDDED]
-    ]
+    rows = []
+    for log, at in built.items():
+        points = [point for point in held.points.values() if point.log == log] or [at]
+        for point in points:
+            offset = point.offset if point.epoch == at.epoch else None
+            rows.append([candidate.model, generation, log, point.partition, offset, at.position, at.epoch])
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
+            'INSERT INTO read_meta.checkpoints (model, generation, log, partition, "offset", position, epoch)'
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
             rows,
         )

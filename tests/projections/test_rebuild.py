@@ -55,8 +55,10 @@ def project(dsn: str, log: ListLog, models: Sequence[Model] = MODELS) -> None:
         runner.catch_up()
 
 
-def project_by_partitions(dsn: str, log: ListLog, model: Model, partitions: int = 3) -> None:
-    """Do what workers on a topic's partitions do, each up to the log's end."""
+def project_by_partitions(
+    dsn: str, log: ListLog, model: Model, partitions: int = 3, *, offset: int | None = None
+) -> None:
+    """Do what workers on a topic's partitions do, each up to the log's end, which has *offset*."""
     projector = Projector(model)
     with connect(dsn) as connection:
         generation = live(connection, [model])[model.name].generation
@@ -65,7 +67,13 @@ def project_by_partitions(dsn: str, log: ListLog, model: Model, partitions: int 
             at = projector.checkpoint(connection, generation, log.name, log.epoch(), n)
             items = read_batch(log, log.decode, at.position, 100_000)
             mine = [item for item in items if partition_of(item.record.originator_id, partitions) == n]
-            projector.apply(connection, mine, at)
+            projector.apply(connection, mine, at, offset=offset)
+
+
+def offsets(dsn: str) -> dict[tuple[int, int], int | None]:
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute('SELECT generation, partition, "offset" FROM read_meta.checkpoints').fetchall()
+    return {(generation, partition): offset for generation, partition, offset in rows if partition >= 0}
 
 
 def checkpoints(dsn: str, model: str = "queues") -> dict[tuple[int, str, int], int]:
@@ -169,6 +177,32 @@ def test_a_rebuilt_model_stays_fed_by_its_partitions(projected: tuple[str, ListL
     log.events += lives(range(60, 70))
     project_by_partitions(dsn, log, QUEUES)
     assert verify(dsn, log, log.decode, models=[QUEUES]).different == 0
+
+
+def test_after_a_swap_and_after_the_way_back_workers_go_on_at_the_offset_that_they_had(
+    projected: tuple[str, ListLog],
+) -> None:
+    dsn, log = projected
+    for generation, (offset, work) in enumerate([(40, rebuild), (50, put_back)], 2):
+        log.events += lives(range(100 + log.head(), 120 + log.head()))
+        project_by_partitions(dsn, log, QUEUES)  # the log's own checkpoint, without an offset, becomes the partitions'
+        log.events += lives(range(100 + log.head(), 120 + log.head()))
+        project_by_partitions(dsn, log, QUEUES, offset=offset)
+        log.events += lives(range(100 + log.head(), 120 + log.head()))
+        assert work(dsn, log, log.decode, QUEUES).position == log.head()
+        assert offsets(dsn) == {(generation, n): offset for n in range(3)}
+    project_by_partitions(dsn, log, QUEUES)
+    assert verify(dsn, log, log.decode, models=[QUEUES]).different == 0
+
+
+def test_an_offset_of_a_former_epoch_is_not_taken_over(projected: tuple[str, ListLog]) -> None:
+    dsn, log = projected
+    project_by_partitions(dsn, log, QUEUES)
+    log.events += lives(range(60, 80))
+    project_by_partitions(dsn, log, QUEUES, offset=40)
+    log.current_epoch = opened(1).id
+    rebuild(dsn, log, log.decode, QUEUES)
+    assert offsets(dsn) == {(2, n): None for n in range(3)}
 
 
 def test_a_worker_of_replaced_tables_writes_nothing_and_takes_nothing_over(projected: tuple[str, ListLog]) -> None:
