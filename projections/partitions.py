@@ -33,7 +33,7 @@ def give_to_partitions(
     Where the partitions have their checkpoints already, nothing changes. Afterwards the embedded projector refuses.
 
     Raises:
-        ConfigurationError: there are checkpoints for another number of partitions.
+        ConfigurationError: there are checkpoints for another number of partitions; or of both feeds.
         CheckpointMoved: a rebuild replaced the generation.
     """
     wanted = set(range(partitions))
@@ -45,11 +45,17 @@ def give_to_partitions(
         if have == wanted:
             return False
         _refuse_replaced(connection, model, generation)
-        if have - {EMBEDDED}:
+        if of_topic := have - {EMBEDDED}:
+            remedy = f"stop its projectors, run `ticketcore kafka hand-back {model}` and start them again"
+            if EMBEDDED in have:
+                raise ConfigurationError(
+                    f"read model {model!r} has checkpoints of log {log!r} itself and of {len(of_topic)} partitions, expected one"
+                    f" feed ({remedy})"
+                )
             raise ConfigurationError(
-                f"read model {model!r} has checkpoints for {len(have - {EMBEDDED})} partitions of log {log!r}, but its topic"
-                f" has {partitions}: expected the same number (a topic's partitions never change: name the former topic"
-                f" in TICKETCORE_KAFKA_TOPIC, or stop the projectors and run `ticketcore rebuild {model}`)"
+                f"read model {model!r} has checkpoints for {len(of_topic)} partitions of log {log!r}, but its topic"
+                f" has {partitions}: expected the same number (name the former topic in TICKETCORE_KAFKA_TOPIC; or, to"
+                f" change over to this one, {remedy})"
             )
         connection.execute(
             "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
@@ -68,7 +74,8 @@ def give_to_partitions(
 def give_to_log(connection: Connection, model: str, generation: int, log: str) -> int | None:
     """Replace the partitions' checkpoints by one for the log itself, at the lowest of theirs; stop the workers first.
 
-    What lies above it in some partitions is read again and passed over, since every row knows its version.
+    What lies above it in some partitions is read again and passed over, since every row knows its version. A model that
+    has both feeds, as releases before could leave it, has one afterwards.
 
     Returns:
         The position, or ``None`` where the log had the checkpoint already.
@@ -77,15 +84,17 @@ def give_to_log(connection: Connection, model: str, generation: int, log: str) -
     with locked(connection), connection.transaction():
         if not _partitions(connection, key, lock=True) - {EMBEDDED}:
             return None
-        [row] = connection.execute(
-            "WITH gone AS (DELETE FROM read_meta.checkpoints"
-            " WHERE model = %s AND generation = %s AND log = %s AND partition >= 0 RETURNING *)"
-            " INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
-            " SELECT model, generation, log, %s, min(position), min(epoch::text)::uuid FROM gone"
-            " GROUP BY model, generation, log RETURNING position",
-            [*key, EMBEDDED],
+        gone = connection.execute(
+            "DELETE FROM read_meta.checkpoints WHERE model = %s AND generation = %s AND log = %s RETURNING position, epoch",
+            key,
         ).fetchall()
-    return int(row[0])
+        position, epoch = min(gone)
+        connection.execute(
+            "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            [*key, EMBEDDED, position, epoch],
+        )
+    return int(position)
 
 
 def _refuse_replaced(connection: Connection, model: str, generation: int) -> None:

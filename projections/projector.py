@@ -69,6 +69,7 @@ class Projector:
         Raises:
             EpochMismatch: the checkpoint belongs to another epoch of the log.
             FedByPartitions: the log itself is asked for, and workers feed the model from a topic.
+            CheckpointMoved: a partition is asked for, and the model was handed back to the log; or a rebuild replaced it.
         """
         key = [self.model.name, generation, log, partition]
         row = connection.execute(
@@ -79,19 +80,13 @@ class Projector:
         if row is None and partition == EMBEDDED:
             self._refuse_two_feeds(connection, key[:3])
         if row is None or (row[4] == 0 and row[5] != epoch):
-            made = connection.execute(
-                "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
-                " SELECT model, generation, %s, %s, 0, %s FROM read_meta.models WHERE model = %s AND generation = %s"
-                " FOR SHARE"  # a swap that is under way gives the generation another number
-                " ON CONFLICT (model, generation, log, partition) DO UPDATE SET epoch = EXCLUDED.epoch"
-                " WHERE checkpoints.position = 0",
-                [log, partition, epoch, *key[:2]],
-            )
-            if made.rowcount != 1:
+            made = self._make(connection, key, epoch) if row is None else self._renew(connection, key, epoch)
+            if made != 1:
                 raise CheckpointMoved(
                     f"cannot make a checkpoint of read model {self.model.name!r} (generation {generation}, log {log!r}, partition"
-                    f" {partition}): expected none yet and tables of that generation, but another worker made one or a rebuild"
-                    " replaced the tables (start this worker anew to take the new ones)"
+                    f" {partition}): expected none yet, no other feed and tables of that generation, but another worker made one,"
+                    " `ticketcore kafka hand-back` gave the model back to the log, or a rebuild replaced the tables (start this"
+                    " worker anew to take what is there now)"
                 )
             return Checkpoint(generation, log, partition, None, 0, epoch)
         found = Checkpoint(*row)
@@ -101,6 +96,26 @@ class Projector:
                 f" expected epoch {epoch}: the log was restored or replaced (run `ticketcore recover`)"
             )
         return found
+
+    def _make(self, connection: Connection, key: Sequence[object], epoch: UUID) -> int:
+        model, generation, log, partition = key
+        return connection.execute(
+            "INSERT INTO read_meta.checkpoints (model, generation, log, partition, position, epoch)"
+            " SELECT model, generation, %s, %s, 0, %s FROM read_meta.models m WHERE model = %s AND generation = %s"
+            " AND NOT EXISTS (SELECT 1 FROM read_meta.checkpoints c WHERE (c.model, c.generation, c.log, c.partition)"
+            " = (m.model, m.generation, %s, %s) AND c.partition <> %s)"  # the log's own: handed back
+            " FOR SHARE OF m"  # a swap that is under way gives the generation another number
+            " ON CONFLICT (model, generation, log, partition) DO UPDATE SET epoch = EXCLUDED.epoch"
+            " WHERE checkpoints.position = 0",
+            [log, partition, epoch, model, generation, log, EMBEDDED, partition],
+        ).rowcount
+
+    def _renew(self, connection: Connection, key: Sequence[object], epoch: UUID) -> int:
+        return connection.execute(
+            "UPDATE read_meta.checkpoints SET epoch = %s"
+            " WHERE model = %s AND generation = %s AND log = %s AND partition = %s AND position = 0",
+            [epoch, *key],
+        ).rowcount
 
     def _refuse_two_feeds(self, connection: Connection, key: Sequence[object]) -> None:
         others = connection.execute(
