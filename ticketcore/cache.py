@@ -20,18 +20,25 @@ class StateCache:
     """A least-recently-used map of aggregate id to state, bounded by *maxsize*; 0 keeps nothing. Thread-safe.
 
     A state may be older than the log says: who decides by it reloads before rejecting anything, and an append checks
-    the version.
+    the version. It is never of another incarnation of the log (see :attr:`EventLog.incarnation`): versions are given
+    again after a restore.
     """
 
     def __init__(self, maxsize: int) -> None:
         self._maxsize = maxsize
         self._states: OrderedDict[UUID, Ticket | Customer] = OrderedDict()
         self._lock = Lock()
+        self._incarnation = 0
 
-    def get(self, ids: Iterable[UUID]) -> dict[UUID, Ticket | Customer | None]:
-        """Return the states that are known, without those that are not."""
+    def get(self, ids: Iterable[UUID], incarnation: int = 0) -> dict[UUID, Ticket | Customer | None]:
+        """Return the states that are known of an incarnation, without those that are not. A later one than before empties it."""
         found: dict[UUID, Ticket | Customer | None] = {}
         with self._lock:
+            if incarnation > self._incarnation:
+                self._incarnation = incarnation
+                self._states.clear()
+            if incarnation < self._incarnation:
+                return found
             for id_ in ids:
                 state = self._states.get(id_)
                 if state is not None:
@@ -39,11 +46,13 @@ class StateCache:
                     found[id_] = state
         return found
 
-    def put(self, state: Ticket | Customer) -> None:
-        """Keep *state*, unless a newer one of the aggregate is known."""
+    def put(self, state: Ticket | Customer, incarnation: int = 0) -> None:
+        """Keep *state*, unless a newer one of the aggregate is known, or it is of another incarnation."""
         if not self._maxsize:
             return
         with self._lock:
+            if incarnation != self._incarnation:
+                return
             known = self._states.get(state.id)
             if known is None or known.version < state.version:
                 self._states[state.id] = state

@@ -78,6 +78,7 @@ class Executor:
     ) -> None:
         self._log, self._group, self._codec, self._sealer = log, group, codec, sealer
         self._cache, self._numbers, self._keys, self._keys_apart = cache, numbers, keys, keys_apart
+        self._known = 0
 
     def execute(self, command: Command, by: Actor, options: Options) -> Recorded:
         """Record *command* and return what it recorded.
@@ -87,6 +88,7 @@ class Executor:
         """
         context = context_of(command, by, options, self._sealer)
         digest = self._digest(command, by)
+        seen = self._incarnation()
         try:
             self._check_customers(command, by)
         except TicketCoreError:
@@ -105,6 +107,9 @@ class Executor:
                 return self._first_result(command, view.receipt, digest)
             if before is not None:
                 check_between(command, before, view, context.now)
+            if view.incarnation != seen:
+                seen = view.incarnation
+                self._check_customers(command, by)
             loaded = view.records is not None
             try:
                 check_expected(command, view, options.get("expected_version"))
@@ -165,18 +170,28 @@ class Executor:
         )
 
     def _view(self, streams: Sequence[UUID], command_id: UUID | None, *, fresh: bool) -> View:
+        incarnation = self._incarnation()
         if not fresh:
-            hot = self._cache.get(streams)
+            hot = self._cache.get(streams, incarnation)
             if len(hot) == len(set(streams)):
-                return View(hot, None, None)
+                return View(hot, None, None, incarnation)
         loaded = self._log.load(streams, command_id)
         states: dict[UUID, State | None] = {}
         for id_ in streams:
             state = project(None, id_, map(self._codec.decode, loaded.streams.get(id_, ())))
             states[id_] = state
             if state is not None:
-                self._cache.put(state)
-        return View(states, loaded.receipt, dict(loaded.streams))
+                self._cache.put(state, incarnation)
+        return View(states, loaded.receipt, dict(loaded.streams), incarnation)
+
+    def _incarnation(self) -> int:
+        """Return the log's; where it is another than before, drop what the process remembers of the log and its keys."""
+        now = self._log.incarnation
+        if now != self._known:
+            self._known = now
+            self._sealer.evict_all()
+            self._numbers.drop()
+        return now
 
     def identities(self, by: Actor) -> Collection[UUID]:
         """Return the ids that stand for an acting customer: their record's and all that are merged with it."""
@@ -220,6 +235,7 @@ class Executor:
             releases=decision.releases,
             destroy_events=decision.destroy_events,
             destroy_persons=(*decision.destroy_persons, *self._own_keys(decision.events)),
+            incarnation=view.incarnation,
         )  # fmt: skip
 
     def _submit(self, append: Append) -> Outcome:
@@ -252,7 +268,7 @@ class Executor:
             named["by"] = aggregate_id(parse_number(by.id, Kind.CUSTOMER), self._log.name)
         if isinstance(command, CustomerCommand) or not named:
             return
-        known = self._cache.get(named.values())
+        known = self._cache.get(named.values(), self._incarnation())
         if len(known) < len(set(named.values())):
             known = self.load(named.values())
         for name, id_ in named.items():
@@ -280,7 +296,7 @@ class Executor:
                     news = [event for event in decision.events if event.originator_id == id_]
                     state = project(view.states.get(id_), id_, news)
                     if state is not None:
-                        self._cache.put(state)
+                        self._cache.put(state, view.incarnation)
                         version = state.version if id_ == main else version
                 return Recorded(main, version, outcome.position, decision.events)
             case Repeated(receipt) | Reused(receipt):

@@ -77,11 +77,15 @@ class Recorded(NamedTuple):
 
 
 class View(NamedTuple):
-    """The states that a decision is made on. ``records``: the streams as loaded; ``None`` where they were hot."""
+    """The states that a decision is made on.
+
+    ``records``: the streams as loaded; ``None`` where they were hot. ``incarnation``: of the log, before they were read.
+    """
 
     states: dict[UUID, State | None]
     receipt: Receipt | None
     records: dict[UUID, Sequence[Record]] | None
+    incarnation: int
 
 
 def project(state: State | None, id_: UUID, events: Iterable[Event]) -> State | None:

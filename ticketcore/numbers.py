@@ -31,6 +31,11 @@ class NumberPool:
                 free.extend(reversed(self._log.allocate(kind, self._block)))
             return Number(kind, datetime.now(UTC).year, free.pop())
 
+    def drop(self) -> None:
+        """Drop the block: the log was perhaps put back to before it gave it."""
+        with self._lock:
+            self._free = {kind: [] for kind in Kind}
+
     def after_fork(self) -> None:
         """Drop the block in a forked child: its parent has the same one."""
         self._lock = Lock()

@@ -210,6 +210,10 @@ class Sealer:
         """Drop a person's cached key; called where the log or the store says that the person was forgotten."""
         self._persons.pop(person_id, None)
 
+    def evict_all(self) -> None:
+        """Drop all cached keys: the store may have been put back to before it had them."""
+        self._persons = OrderedDict()
+
     def secret(self, name: str) -> bytes:
         """Return the 32-byte secret of a name; it is made at its first use and never changes.
 
@@ -236,11 +240,12 @@ class Sealer:
     def _writing_keys(self, ids: set[UUID]) -> dict[UUID, AESGCM]:
         """Return the persons' keys; those who have none get one."""
         keys: dict[UUID, AESGCM] = {}
+        known = self._persons  # what is read from the store before evict_all() must not be kept after it
         for id_ in ids:
             # A pop and a set, each atomic, and no lock: a forked child would inherit a held one.
-            cached = self._persons.pop(id_, None)
+            cached = known.pop(id_, None)
             if cached is not None:
-                self._persons[id_] = keys[id_] = cached
+                known[id_] = keys[id_] = cached
         missing = sorted(ids - keys.keys())
         if not missing:
             return keys
@@ -259,14 +264,14 @@ class Sealer:
             if person_wrapped is None:
                 raise Forgotten(_name_of(id_), id_)
             keys[id_] = AESGCM(self._keyring.unwrap(person_wrapped, owner_aad(id_)))
-            self._keep(id_, keys[id_])
+            self._keep(known, id_, keys[id_])
         return keys
 
-    def _keep(self, id_: UUID, cipher: AESGCM) -> None:
-        self._persons[id_] = cipher
-        while len(self._persons) > self._cache_size:
+    def _keep(self, known: OrderedDict[UUID, AESGCM], id_: UUID, cipher: AESGCM) -> None:
+        known[id_] = cipher
+        while len(known) > self._cache_size:
             try:
-                self._persons.popitem(last=False)
+                known.popitem(last=False)
             except KeyError:  # another thread was faster
                 break
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -36,6 +37,11 @@ SELECT set_config('timezone', 'UTC', false), set_config('default_transaction_iso
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
+# A restore starts the server, makes the data base anew, or its table. Where it does not, sessions would live on as well.
+_INCARNATION = """
+SELECT pg_postmaster_start_time() AS started, (SELECT oid FROM pg_database WHERE datname = current_database()) AS base,
+    (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE (nspname, relname) = ('log', 'events')) AS log
+"""
 _ALL: WeakSet[Datastore] = WeakSet()
 _INHERITED: list[object] = []  # closing or collecting a parent's pool here would end the parent's sessions
 
@@ -61,6 +67,9 @@ class Datastore(PostgresDatastore):
         self.dsn = dsn
         self.dbname = str(given.get("dbname", ""))
         self._size, self._timeout, self._closed = pool_size, timeout, False
+        self.incarnation = 0
+        self._marks: dict[str, Any] | None = None
+        self._lock = Lock()
         self._connect_with = {**_DEFAULTS, **given, "row_factory": dict_row}
         super().__init__(self.dbname, "", "", "", "", schema="log", pool_size=pool_size)
         self.pool = self._new_pool()
@@ -84,8 +93,19 @@ class Datastore(PostgresDatastore):
         def after_connect(connection: Connection[Any]) -> None:
             connection.autocommit = True
             connection.execute(_SESSION, (lock_timeout,))
+            self._recognise(connection.execute(_INCARNATION).fetchone())
 
         return after_connect
+
+    def _recognise(self, marks: dict[str, Any] | None) -> None:
+        """Count a new incarnation where a new session shows another server, data base or log than the one before it.
+
+        Every session of before has ended then: who holds a connection and sees the number it began with is safe.
+        """
+        with self._lock:
+            if self._marks is not None and marks != self._marks:
+                self.incarnation += 1
+            self._marks = marks
 
     def close(self) -> None:
         if getattr(self, "_closed", True):
@@ -96,6 +116,7 @@ class Datastore(PostgresDatastore):
     def after_fork(self) -> None:
         """Give this (forked) process a pool of its own."""
         _INHERITED.append(self.pool)
+        self._lock = Lock()
         self.pool = self._new_pool()
 
     def _new_pool(self) -> ConnectionPool[Connection[DictRow]]:

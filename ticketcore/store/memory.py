@@ -68,6 +68,10 @@ class MemoryLog(POPOApplicationRecorder):
         """The log's name."""
         return self._name
 
+    @property
+    def incarnation(self) -> int:
+        return 0
+
     def epoch(self) -> UUID:
         return self._epoch
 

@@ -121,6 +121,7 @@ class Append:
         keys: the keys of the sealed ones among the events.
         destroy_events: ``(stream, version)`` whose keys are destroyed with this append (redaction).
         destroy_persons: persons whose keys are destroyed with this append (forgetting).
+        incarnation: of the log when the decision's states were read; ``None`` where it depends on none.
     """
 
     command_id: UUID
@@ -132,6 +133,7 @@ class Append:
     releases: tuple[Release, ...] = ()
     destroy_events: tuple[tuple[UUID, int], ...] = ()
     destroy_persons: tuple[UUID, ...] = ()
+    incarnation: int | None = None
 
 
 class Appended(NamedTuple):
@@ -154,7 +156,7 @@ class Reused(NamedTuple):
 
 
 class VersionConflict(NamedTuple):
-    """A stream has another version than expected; nothing was added."""
+    """A stream has another version than expected, or the log another incarnation; nothing was added."""
 
     originator_id: UUID
     expected: int
@@ -193,6 +195,14 @@ class EventLog(Protocol):
     @property
     def name(self) -> str:
         """The log's name; part of every aggregate id."""
+
+    @property
+    def incarnation(self) -> int:
+        """How often this process saw the log's server started anew or the log replaced, from 0.
+
+        Only then may events be gone that this process knows of. What it remembered of an earlier incarnation proves
+        nothing: a stream can have the same version again with other content.
+        """
 
     def epoch(self) -> UUID:
         """Return the log's epoch: a random id, renewed by a restore."""

@@ -21,7 +21,7 @@ from ticketcore.store.datastore import Datastore
 from ticketcore.store.library import expected_of, recorded_at_positions
 from ticketcore.store.migrate import check_migrated
 from ticketcore.store.patience import patiently
-from ticketcore.store.port import Append, Appended, Claim, Loaded, Outcome, Receipt, Record
+from ticketcore.store.port import Append, Appended, Claim, Loaded, Outcome, Receipt, Record, VersionConflict
 from ticketcore.store.subscription import PollingSubscription
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ class PostgresLog(PostgresApplicationRecorder):
     def name(self) -> str:
         """The log's name."""
         return self._name
+
+    @property
+    def incarnation(self) -> int:
+        return self.datastore.incarnation
 
     def epoch(self) -> UUID:
         row = self._fetch("SELECT epoch FROM log.meta", "read the epoch")
@@ -256,8 +260,23 @@ class PostgresLog(PostgresApplicationRecorder):
         return PollingSubscription(self, gt=gt, topics=topics)
 
     def _call(self, appends: Sequence[Append]) -> list[Outcome]:
-        call = arguments(appends, keys_here=self._keys_here)
-        return outcomes(appends, self._fetch(APPEND, "append", *call))
+        def work(connection: Connection[DictRow]) -> list[Outcome]:
+            # Asked with the connection in hand: it was made after the restore that it might write past, or ends with it.
+            now = self.datastore.incarnation
+            found: dict[int, Outcome] = {}
+            for number, append in enumerate(appends):
+                if append.incarnation not in (None, now):
+                    stream, version = append.expected[0] if append.expected else (append.command_id, 0)
+                    found[number] = VersionConflict(stream, version, -1)
+            todo = [append for number, append in enumerate(appends) if number not in found]
+            if todo:
+                call = arguments(todo, keys_here=self._keys_here)
+                with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+                    rest = iter(outcomes(todo, cursor.execute(APPEND, call, prepare=True).fetchall()))
+                found |= {number: next(rest) for number in range(len(appends)) if number not in found}
+            return [found[number] for number in range(len(appends))]
+
+        return self._run(work, "append")
 
     def _run(self, work: Callable[[Connection[DictRow]], T], what: str) -> T:
         return patiently(self.datastore, self._patience, work, what)
