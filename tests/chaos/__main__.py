@@ -32,7 +32,8 @@ def main() -> int:
     if chosen.folder is not None and chosen.folder.exists():
         parser.error(f"--folder {chosen.folder} exists, expected one that does not")
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="ticketcore-chaos-"))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     _say(f"SEED={seed} KILLS={chosen.kills}, all that happens is written to {folder}")
     try:
         result = chaos(folder, kills=chosen.kills, seed=seed, each=chosen.each, pause=chosen.pause, say=_say)
@@ -47,6 +48,13 @@ def main() -> int:
     if chosen.folder is None:
         shutil.rmtree(folder)
     return 0
+
+
+def _end(number: int, _: object) -> None:
+    """Leave by way of every clean-up, which a further signal does not cut short."""
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _positive(text: str) -> int:

@@ -64,6 +64,11 @@ class Program(Kept):
         return None if self._process is None else self._process.poll()
 
     @property
+    def spoke(self) -> bool:
+        """Whether it said anything since it was started; before that, a signal may find it without a handler."""
+        return self.output.stat().st_size > self._before
+
+    @property
     def worked(self) -> bool:
         """Whether it did any work since it was started."""
         with self.output.open("rb") as output:

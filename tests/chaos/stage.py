@@ -102,7 +102,7 @@ class Stage:
 
     def close(self) -> None:
         """Wake and start nobody any more; what was stopped goes on, so that it can be ended."""
-        self._pool.shutdown(wait=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
         for name, state in self._state.items():
             if state == "stopped":
                 self._victims[name].go_on()

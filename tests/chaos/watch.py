@@ -44,7 +44,8 @@ class Watch:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(30)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(30)
 
     def check(self) -> None:
         """Raise :class:`Wrong` where something stands still for too long."""
