@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
+import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
@@ -58,7 +59,7 @@ def test_a_dead_letter_is_listed_shown_retried_dropped_and_taken_back(own_cli: C
     said = own_cli.ok("dead-letters", "show", "queues", desk.waiting)
     assert '"sealed": "c2VhbGVk"' in said
     assert f"position {position + 1} (ticket.odd)" in said
-    assert "queues: 0 events left the dead letters, 2 stay" in own_cli.ok("dead-letters", "retry", "queues")
+    assert "queues: 0 events of log main left the dead letters, 2 stay" in own_cli.ok("dead-letters", "retry", "queues")
     assert own_cli.json("dead-letters", "retry", "--ticket", desk.waiting) == {
         "queues": 0,
         "history": 0,
@@ -66,6 +67,8 @@ def test_a_dead_letter_is_listed_shown_retried_dropped_and_taken_back(own_cli: C
     }
     assert own_cli.json("dead-letters", "show", "queues", position)["tries"] == 3
 
+    said = own_cli.fails(2, "dead-letters", "drop", "queues", position + 1, "--reason", "The one behind it")
+    assert f"POSITION is {position + 1}, expected {position}, which holds up the ticket" in said
     dropped = own_cli.json("dead-letters", "drop", "queues", position, "--reason", "A trial of tomorrow's release")
     assert dropped == {"model": "queues", "log": "main", "position": position, "passed": 0, "waiting": 1}
     said = own_cli.ok("dead-letters", "drop", "queues", desk.waiting, "--reason", "Likewise", "--as", "operator:kim")
@@ -78,8 +81,34 @@ def test_a_dead_letter_is_listed_shown_retried_dropped_and_taken_back(own_cli: C
     own_cli.ok("rebuild", "queues")
     assert own_cli.json("dead-letters", "list", "--model", "queues") == []
 
+    assert own_cli.json("dead-letters", "undrop", "queues", position + 1) == {
+        "model": "queues", "log": "main", "position": position + 1, "waiting": 1,
+    }  # fmt: skip
     said = own_cli.ok("dead-letters", "undrop", "queues", position)
     assert said == f"queues takes position {position:,} again; 2 events of its ticket are dead letters.\n"
+
+
+@pytest.mark.usefixtures("position")
+def test_letters_of_another_log_are_not_counted_and_lost_events_are_told(own_cli: Cli) -> None:
+    with psycopg.connect(own_cli.settings["TICKETCORE_DSN"], autocommit=True) as connection:
+        letter = (
+            "INSERT INTO read_meta.dead_letters (model, generation, log, position, aggregate_id, version, topic, cause)"
+            " SELECT 'queues', generation, %s, %s, gen_random_uuid(), 1, 'ticket.opened', 'ValueError: no'"
+            " FROM read_meta.models WHERE model = 'queues' AND role = 'live'"
+        )
+        connection.execute(letter, ["south", 4])
+        assert "of log main left the dead letters, 2 stay" in own_cli.ok("dead-letters", "retry", "queues")
+        connection.execute(letter, ["main", 1_000_000])
+    lost = "position 1000000 of log 'main', which does not hold that event"
+    for command in (["show", "queues", 1_000_000], ["drop", "queues", 1_000_000, "--reason", "x"], ["retry", "queues"]):
+        assert lost in own_cli.fails(8, "dead-letters", *command)
+
+
+@pytest.mark.usefixtures("desk")
+def test_hand_back_says_what_it_found_and_names_the_read_models(own_cli: Cli) -> None:
+    assert own_cli.json("kafka", "hand-back", "queues") == [{"model": "queues", "log": "main", "position": None}]
+    assert "queues was fed by the log already.\n" in own_cli.ok("kafka", "hand-back")
+    assert "expected one of queues" in own_cli.fails(4, "kafka", "hand-back", "nosuch")
 
 
 def test_what_is_not_there_and_who_may_not_is_said(own_cli: Cli, desk: Desk, position: int) -> None:

@@ -34,6 +34,8 @@ def test_status_tells_relay_and_checkpoints_and_hand_back_ends_the_partitions(
     made = run(way.environ, "kafka", "create-topic")
     assert (made.returncode, made.stdout) == (0, f"Topic {way.topic} has 2 partitions.\n")
     assert "had 2 partitions already" in run(way.environ, "kafka", "create-topic").stdout
+    again = json.loads(run(way.environ, "kafka", "create-topic", "--json").stdout)
+    assert again == {"topic": way.topic, "partitions": 2, "made": False}
     with opened_log(database) as log, way.running(log):
         head = append_lives(log, range(1, 30))
         way.caught_up(log)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from projections.dead_letters import DeadLetter, find_letters, retry_dead_letters
+from projections.dead_letters import DeadLetter, find_letters, record_of, retry_dead_letters
 from projections.dead_letters import dead_letters as letters_of
 from projections.drops import drop as drop_letter
 from projections.drops import dropped
@@ -79,7 +79,7 @@ def show(
     check(by, Action.READ_EVENTS, Facts("the log"))
     [first, *others] = find_letters(_read_dsn(known), model_named(model), _which(which, log or known.log_name), log)
     with _log(known, first.log) as source:
-        [record] = source.read(first.position - 1, 1)
+        record = record_of(source, first)
     found = _described(first, others, record)
     if json:
         print_json(found)
@@ -105,12 +105,13 @@ def retry(
     with _log(known, log) as source:
         ids = None if ticket is None else [aggregate_id(parse_number(ticket), source.name)]
         done = retry_dead_letters(_read_dsn(known), source, Codec().decode, models=models, ids=ids)
-    left = Counter(letter.model for letter in letters_of(_read_dsn(known), models=models))
+        name_of_log = source.name
+    left = Counter(d.model for d in letters_of(_read_dsn(known), models=models) if d.log == name_of_log)
     if json:
         print_json(done)
     else:
         for name, count in done.items():
-            say(f"{name}: {count:,} events left the dead letters, {left[name]:,} stay")
+            say(f"{name}: {count:,} events of log {name_of_log} left the dead letters, {left[name]:,} stay")
 
 
 @app.command()
@@ -126,7 +127,9 @@ def drop(
     by = actor(as_, Role.OPERATOR)
     check(by, Action.REBUILD, Facts("the read models"))
     known = resolve(existing())
-    letters = find_letters(_read_dsn(known), model_named(model), _which(which, log or known.log_name), log)
+    asked = _which(which, log or known.log_name)
+    letters = find_letters(_read_dsn(known), model_named(model), asked, log)
+    letters.sort(key=lambda letter: letter.position != asked)
     first = letters[0]
     with _log(known, first.log) as source:
         folded = drop_letter(
@@ -163,13 +166,18 @@ def undrop(
     position: Annotated[int, typer.Argument(min=1, help="Of the dropped event.")],
     log: LogOption = None,
     as_: AsOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Take a drop back: the whole ticket is folded anew; what can't be folded waits as a dead letter again."""
     check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
     known = resolve(existing())
     with _log(known, log) as source:
         waiting = take_back(_read_dsn(known), source, Codec().decode, model_named(model), position)
-    say(f"{model} takes position {position:,} again; {waiting:,} events of its ticket are dead letters.")
+        name_of_log = source.name
+    if json:
+        print_json({"model": model, "log": name_of_log, "position": position, "waiting": waiting})
+    else:
+        say(f"{model} takes position {position:,} again; {waiting:,} events of its ticket are dead letters.")
 
 
 def _described(first: DeadLetter, others: list[DeadLetter], record: Record) -> dict[str, Any]:

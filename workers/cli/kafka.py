@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from projections.partitions import give_to_log
-from projections.schema import MODELS, connect, live
+from projections.schema import MODELS, connect, live, model_named
 from ticketcore.domain.types import Role
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.setup import resolve
@@ -26,6 +26,7 @@ def create_topic(
         bool, typer.Option("--anew", help="Delete the topic first; the relay fills the new one from the log.")
     ] = False,
     as_: AsOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Make the log's topic; a relay does so by itself."""
     from workers.kafka.topic import ensure_topic, replace_topic
@@ -35,10 +36,13 @@ def create_topic(
     if anew:
         check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the topic"))
         replace_topic(kafka, topic, kafka.partitions)
+    made = anew or ensure_topic(kafka, topic, kafka.partitions)
+    if json:
+        print_json({"topic": topic, "partitions": kafka.partitions, "made": made})
+    elif anew:
         say(f"Topic {topic} was made anew with {kafka.partitions} partitions; a running relay fills it.")
-        return
-    made = ensure_topic(kafka, topic, kafka.partitions)
-    say(f"Topic {topic} {'has' if made else 'had'} {kafka.partitions} partitions{'' if made else ' already'}.")
+    else:
+        say(f"Topic {topic} {'has' if made else 'had'} {kafka.partitions} partitions{'' if made else ' already'}.")
 
 
 @app.command()
@@ -77,19 +81,24 @@ def hand_back(
         list[str] | None, typer.Argument(metavar="NAME...", help="Read models; all without a name.")
     ] = None,
     as_: AsOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Give read models back to the projector of the log itself; stop the Kafka projectors first."""
     check(actor(as_, Role.OPERATOR), Action.REBUILD, Facts("the read models"))
+    models = [model_named(name) for name in names] if names else MODELS
     known = resolve(settings())
     assert known.read_dsn is not None  # noqa: S101 -- resolve() names every store
     with connect(known.read_dsn) as connection:
-        generations = live(connection, MODELS)
-        for name in names or generations:
-            position = give_to_log(connection, name, generations[name].generation, known.log_name)
-            state = (
-                "was fed by the log already" if position is None else f"goes on from position {position:,} of the log"
-            )
-            say(f"{name} {state}.")
+        generations = live(connection, models)
+        given = {
+            model.name: give_to_log(connection, model.name, generations[model.name].generation, known.log_name)
+            for model in models
+        }
+    if json:
+        print_json([{"model": name, "log": known.log_name, "position": at} for name, at in given.items()])
+        return
+    for name, at in given.items():
+        say(f"{name} {'was fed by the log already' if at is None else f'goes on from position {at:,} of the log'}.")
 
 
 groups = {"kafka": app}
