@@ -22,6 +22,8 @@ __all__ = ["Message", "NotOurs", "Received", "epoch_of", "message_of", "received
 Header = tuple[str, bytes]
 _VERSION = re.compile(rb'"class_version":\s*([1-9][0-9]*)\}$')  # the codec writes it last
 
+_BIGINT, _INTEGER = 2**63 - 1, 2**31 - 1
+
 
 class NotOurs(ValueError):
     """A message in the topic that no relay wrote."""
@@ -110,17 +112,31 @@ def received(message: Consumed) -> Received:
     Raises:
         NotOurs: it lacks what a relay's message has.
     """
-    headers = dict(message.headers)
     try:
+        headers = dict(message.headers)
         id_, _, version = headers["ce_id"].partition(b":")
         record = Record(
-            int(headers["ce_sequence"]),
-            datetime.fromisoformat(headers["ce_time"].decode()),
+            _number(headers["ce_sequence"], 1, _BIGINT),
+            _moment(headers["ce_time"]),
             UUID(id_.decode()),
-            int(version),
+            _number(version, 1, _INTEGER),
             headers["ce_type"].decode(),
             message.value or b"",
         )
-        return Received(headers["ce_source"], record, int(headers["ce_previous"]))
-    except (KeyError, ValueError) as error:
+        source = b"".join([headers["ce_source"]])  # refuses what is no bytes
+        return Received(source, record, _number(headers["ce_previous"], 0, record.position - 1))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise NotOurs(f"{type(error).__name__}: {error}") from error
+
+
+def _number(digits: bytes, least: int, most: int) -> int:
+    if not digits.isdigit() or not least <= (number := int(digits)) <= most:
+        raise ValueError(f"{digits[:30]!r}: expected a decimal number from {least} to {most}")
+    return number
+
+
+def _moment(text: bytes) -> datetime:
+    moment = datetime.fromisoformat(text.decode())
+    if moment.utcoffset() is None:
+        raise ValueError(f"{text!r}: expected a time with its zone")
+    return moment
