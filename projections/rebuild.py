@@ -20,6 +20,7 @@ from psycopg import sql
 from projections.base import Model
 from projections.drops import forget_lost_drops, settle_drops
 from projections.feed import Decode, Log, by_name
+from projections.neighbours import dependents, lock_holder, work_as_owner
 from projections.projector import Checkpoint, Projector
 from projections.runner import locked, read_batch
 from projections.schema import REBUILD_LOCK, RELEASE, Connection, OtherVersion, connect, create, digest_of, install
@@ -49,6 +50,7 @@ class Rebuilt(NamedTuple):
         position: how many events it was made from; of one log, the position reached.
         resumed_at: the same where it began: above 0 where it took up a killed rebuild, or tables that were live before.
         version: of the fold and the tables.
+        left_behind: what others made on the replaced tables, such as ``view analyst.backlog``: it shows those still.
     """
 
     model: str
@@ -56,12 +58,14 @@ class Rebuilt(NamedTuple):
     position: int
     resumed_at: int
     version: int
+    left_behind: tuple[str, ...] = ()
 
 
 def rebuild(
-    dsn: str, logs: Log | Sequence[Log], decode: Decode, model: Model, *, progress: Progress | None = None
-) -> Rebuilt:
-    """Build *model* anew from its logs and put it in the live one's place.
+    dsn: str, logs: Log | Sequence[Log], decode: Decode, model: Model, *, progress: Progress | None = None,
+    drop_dependents: bool = False,
+) -> Rebuilt:  # fmt: skip
+    """Build *model* anew from its logs and put it in the live one's place, as the owner of that one's schema.
 
     Args:
         dsn: of the read models.
@@ -69,8 +73,10 @@ def rebuild(
         decode: record -> event.
         model: the read model.
         progress: called after each batch with (events folded, events in the logs).
+        drop_dependents: drop what others made on the tables that are dropped now, which are those of the swap before.
     Raises:
-        ConfigurationError: the tables hold another log too.
+        ConfigurationError: the tables hold another log too, others' objects hang on those that are dropped now, or this role
+            may not act as the owner.
         StoreUnavailable: a query held the old tables for more than ten minutes.
     """
     given = by_name(logs)
@@ -80,7 +86,7 @@ def rebuild(
         for log in given.values():
             forget_lost_drops(keeper, log, model)
         projector = Projector(model, f"{model.name}_next")
-        candidate, at = _begin(keeper, projector, given)
+        candidate, at = _begin(keeper, projector, given, drop_dependents=drop_dependents)
         return _Build(keeper, builder, candidate, projector, given, decode, at, progress).finish()
 
 
@@ -89,7 +95,7 @@ def put_back(
 ) -> Rebuilt:
     """Catch up the tables that the last swap replaced, and put them in the live ones' place; those become the replaced.
 
-    Takes and raises what :func:`rebuild` does; and
+    Takes and raises what :func:`rebuild` does, of dependents nothing, since it drops no tables; and
 
     Raises:
         NotFound: there are none: nothing was swapped yet, or a rebuild began since.
@@ -102,7 +108,13 @@ def put_back(
         refuse_unknown_logs(keeper, [model], given)
         candidate = _previous(keeper, model)
         projector = Projector(model, f"{model.name}_prev")
-        at = _checkpoints(keeper, projector, candidate, given)
+        try:
+            at = _checkpoints(keeper, projector, candidate, given)
+        except EpochMismatch as error:
+            raise EpochMismatch(
+                f"cannot put back the previous tables of read model {model.name!r}: they are of a former epoch of a log, expected"
+                f" the one that it has now (it was restored since: run `ticketcore rebuild {model.name}`)"
+            ) from error
         return _Build(keeper, builder, candidate, projector, given, decode, at, progress).finish()
 
 
@@ -142,7 +154,7 @@ class _Build:
             self._approach()
             try:
                 with locked(self._keeper):  # no projector of the log runs meanwhile, and nobody hands over or drops
-                    generation = self._swap()
+                    generation, left_behind = self._swap()
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
                 logger.info("rebuild.swap_waits", model=model.name, reason=str(error).strip())
                 if time.monotonic() > deadline:
@@ -152,7 +164,11 @@ class _Build:
                     ) from error
                 time.sleep(_SWAP_PAUSE)
             else:
-                return Rebuilt(model.name, generation, self._folded(), self._resumed_at, model.version)
+                if left_behind:
+                    logger.warning(
+                        "rebuild.left_behind", model=model.name, schema=f"{model.name}_prev", objects=left_behind
+                    )
+                return Rebuilt(model.name, generation, self._folded(), self._resumed_at, model.version, left_behind)
 
     def _approach(self) -> None:
         """Come as near to the logs' ends as can be: each round reads what came during the one before.
@@ -169,14 +185,17 @@ class _Build:
                 return
             left = rest
 
-    def _swap(self) -> int:
+    def _swap(self) -> tuple[int, tuple[str, ...]]:
+        name = self._projector.model.name
         for log in self._logs.values():
             settle_drops(self._builder, log, self._decode, self._projector, self._candidate.generation)
         with self._keeper.transaction():
             held = hold(self._keeper, self._candidate.model)
             rest = {name: min(log.head(), held.reached(name, self._at[name].epoch)) for name, log in self._logs.items()}
             self._build(rest, holding=True)
-            return swap(self._keeper, self._candidate, held, self._at)
+            return swap(self._keeper, self._candidate, held, self._at), tuple(
+                dependents(self._keeper, name, f"{name}_prev")
+            )
 
     def _build(self, until: Mapping[str, int], *, holding: bool = False) -> None:
         """Fold each log up to a position."""
@@ -199,13 +218,19 @@ class _Build:
 
 @contextmanager
 def _alone(dsn: str, model: Model) -> Iterator[tuple[Connection, Connection]]:
-    """Give two connections, the first one under the lock that lets one rebuild of the model run at a time."""
-    with connect(dsn) as keeper, locked(keeper, REBUILD_LOCK.format(model.name)), connect(dsn) as builder:
-        yield keeper, builder
+    """Give two connections of the owner, the first one under the lock that lets one rebuild of the model run at a time."""
+    lock = REBUILD_LOCK.format(model.name)
+    with connect(dsn) as keeper:
+        if holder := lock_holder(keeper, lock):
+            logger.warning("rebuild.waits", model=model.name, pid=holder, reason="another rebuild or drop of it runs")
+        with locked(keeper, lock), connect(dsn) as builder:
+            for connection in (keeper, builder):
+                work_as_owner(connection, model.name)
+            yield keeper, builder
 
 
 def _begin(
-    connection: Connection, projector: Projector, logs: Mapping[str, Log]
+    connection: Connection, projector: Projector, logs: Mapping[str, Log], *, drop_dependents: bool
 ) -> tuple[Candidate, dict[str, Checkpoint]]:
     """Take up a rebuild that was killed, or start one."""
     model, digest = projector.model, digest_of(projector.model)
@@ -225,6 +250,8 @@ def _begin(
             if all(at[name].position <= log.head() for name, log in logs.items()):
                 return candidate, at
     with connection.transaction():
+        if not drop_dependents:
+            _refuse_dependents(connection, model.name)
         _make_room(connection, candidate)
         create(connection, model, f"{model.name}_next")
         connection.execute(
@@ -233,6 +260,16 @@ def _begin(
             [model.name, candidate.generation, model.version, RELEASE, digest],
         )
     return candidate, _checkpoints(connection, projector, candidate, logs)
+
+
+def _refuse_dependents(connection: Connection, model: str) -> None:
+    for schema in (f"{model}_next", f"{model}_prev"):
+        if found := dependents(connection, model, schema):
+            raise ConfigurationError(
+                f"cannot begin a rebuild of read model {model!r}: it drops the schema {schema}, expected that nothing of others"
+                f" hangs on it, but there is {', '.join(found)} (drop it and make it anew on the schema {model}, or let"
+                f" `ticketcore rebuild {model} --drop-dependents` drop it; see docs/kafka.md)"
+            )
 
 
 def _make_room(connection: Connection, candidate: Candidate) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg import sql
 
+from projections.neighbours import copy_rights
 from projections.projector import EMBEDDED, Checkpoint
 from projections.schema import Connection
 
@@ -67,7 +68,8 @@ def hold(connection: Connection, model: str) -> Held:
 def swap(connection: Connection, candidate: Candidate, held: Held, built: Mapping[str, Checkpoint]) -> int:
     """Put a candidate in the live tables' place, inside the caller's transaction, and return its new generation.
 
-    It is fed from now on as the live ones were: by the log, or by the same partitions of the same topics.
+    It is fed from now on as the live ones were: by the log, or by the same partitions of the same topics. Whoever may read
+    or write those may do so to it.
 
     Args:
         connection: that called :func:`hold` in this transaction.
@@ -78,6 +80,7 @@ def swap(connection: Connection, candidate: Candidate, held: Held, built: Mappin
         psycopg.errors.LockNotAvailable: a transaction reads the live tables; try again.
     """
     name = candidate.model
+    copy_rights(connection, name, f"{name}_{candidate.role}")
     _lock_readers_out(connection, name)
     away = f"{name}_swap"
     for old, new in ((name, away), (f"{name}_{candidate.role}", name), (away, f"{name}_prev")):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import projections.rebuild
 from projections.base import Model
@@ -20,18 +22,19 @@ from projections.drops import drop, undrop
 from projections.partitions import give_to_partitions, partition_of
 from projections.projector import CheckpointMoved, FedByPartitions, Projector
 from projections.rebuild import Rebuilt, put_back, rebuild
-from projections.runner import Runner, read_batch
-from projections.schema import META, MODELS, OtherVersion, connect, install, installed, live, rebuilds_due
+from projections.runner import Runner, locked, read_batch
+from projections.schema import META, MODELS, REBUILD_LOCK, OtherVersion, connect, install, installed, live, rebuilds_due
 from projections.swap import hold
 from projections.verify import verify
 from tests.projections.given import EPOCH, Life, ListLog, ev, execute, opened
 from tests.projections.next_version import NEXT_QUEUES
+from tests.support.postgres import Postgres
 from ticketcore.domain.base import Event
 from ticketcore.errors import ConfigurationError, EpochMismatch, NotFound, StoreUnavailable
 from ticketcore.store.port import Record
 
 pytestmark = pytest.mark.servers
-QUEUES, PERFORMANCE = MODELS[0], MODELS[2]
+QUEUES, HISTORY, PERFORMANCE = MODELS
 NEXT = (NEXT_QUEUES, *MODELS[1:])
 
 
@@ -256,7 +259,7 @@ def test_only_code_of_their_version_puts_the_previous_tables_back(projected: tup
         put_back(dsn, log, log.decode, NEXT_QUEUES)
     assert roles(dsn) == {"live": (2, 2), "prev": (-1, 1)}
     log.current_epoch = next(iter({opened(1).id}))
-    with pytest.raises(EpochMismatch, match="run `ticketcore rebuild queues`"):
+    with pytest.raises(EpochMismatch, match=r"of a former epoch of a log.*run `ticketcore rebuild queues`"):
         put_back(dsn, log, log.decode, QUEUES)
 
 
@@ -392,6 +395,96 @@ def test_a_view_that_changed_without_a_new_version_asks_for_a_rebuild(projected:
         assert rebuilds_due(connection, [changed]) == ["queues"]
         rebuild(dsn, log, log.decode, changed)
         assert rebuilds_due(connection, [changed]) == []
+
+
+def test_a_view_of_others_is_told_at_the_swap_and_never_dropped_unasked(projected: tuple[str, ListLog]) -> None:
+    dsn, log = projected
+    execute(dsn, "CREATE SCHEMA analyst")
+    execute(dsn, "CREATE VIEW analyst.backlog AS SELECT count(*) FROM queues.tickets")
+    execute(dsn, "CREATE TABLE analyst.notes (ticket_id uuid REFERENCES queues.tickets)")
+    left = ("constraint notes_ticket_id_fkey on table analyst.notes", "view analyst.backlog")
+    for work in (rebuild, put_back, put_back):
+        done = work(dsn, log, log.decode, QUEUES)
+        assert done.left_behind == (left if done.generation != 3 else ())
+    with pytest.raises(
+        ConfigurationError, match=r"drops the schema queues_prev.*analyst\.notes, view analyst\.backlog \("
+    ):
+        rebuild(dsn, log, log.decode, QUEUES)
+    assert rebuild(dsn, log, log.decode, HISTORY).left_behind == ()
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("TABLE analyst.backlog").fetchone() == (59,)
+    assert roles(dsn) == {"live": (4, 1), "prev": (-3, 1)}
+    execute(dsn, "CREATE OR REPLACE VIEW analyst.backlog AS SELECT count(*) FROM queues.tickets")
+    execute(dsn, "DROP TABLE analyst.notes")
+    assert rebuild(dsn, log, log.decode, QUEUES).left_behind == ("view analyst.backlog",)
+    assert rebuild(dsn, log, log.decode, QUEUES, drop_dependents=True).left_behind == ()
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT to_regclass('analyst.backlog')").fetchone() == (None,)
+
+
+@pytest.fixture
+def analyst(postgres: Postgres, database: str) -> Iterator[tuple[str, str]]:
+    """A role without any right, as a connection string, and the superuser's."""
+    dbname = str(conninfo_to_dict(database)["dbname"])
+    admin, name = postgres.dsn(dbname, superuser=True), f"analyst_{dbname}"
+    execute(admin, f'CREATE ROLE "{name}" LOGIN')
+    yield make_conninfo(database, user=name), admin
+    execute(admin, f'DROP OWNED BY "{name}"')
+    execute(admin, f'DROP ROLE "{name}"')
+
+
+def test_rights_given_by_hand_outlast_a_rebuild_whoever_runs_it(
+    projected: tuple[str, ListLog], analyst: tuple[str, str]
+) -> None:
+    dsn, log = projected
+    ana, admin = analyst
+    name = conninfo_to_dict(ana)["user"]
+    execute(dsn, f'GRANT USAGE ON SCHEMA queues TO "{name}"')
+    execute(dsn, f'GRANT SELECT ON queues.tickets, queues.waiting TO "{name}"')
+    for turn, (role, work) in enumerate([(admin, rebuild), (dsn, put_back), (admin, put_back), (dsn, rebuild)]):
+        work(role, log, log.decode, QUEUES)
+        with psycopg.connect(ana) as connection:
+            assert connection.execute("SELECT count(*) FROM queues.tickets").fetchone() == (59 + turn,)
+            connection.execute("SELECT * FROM queues.waiting")
+        for statement in ("SELECT * FROM queues.by_team", "DELETE FROM queues.tickets"):
+            with psycopg.connect(ana) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+        log.events += lives(range(60 + turn, 61 + turn))
+        project(dsn, log)
+    execute(dsn, f'REVOKE SELECT ON queues.tickets FROM "{name}"')
+    execute(dsn, f'GRANT SELECT (number) ON queues.tickets TO "{name}"')
+    put_back(dsn, log, log.decode, QUEUES)
+    with psycopg.connect(ana, autocommit=True) as connection:
+        assert len(connection.execute("SELECT number FROM queues.tickets").fetchall()) == 63
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT status FROM queues.tickets")
+
+
+def test_a_role_that_may_not_act_as_the_owner_is_refused_before_anything_is_made(
+    projected: tuple[str, ListLog], analyst: tuple[str, str]
+) -> None:
+    dsn, log = projected
+    ana, _ = analyst
+    owner, name = conninfo_to_dict(dsn)["user"], conninfo_to_dict(ana)["user"]
+    execute(dsn, f'GRANT USAGE ON SCHEMA read_meta TO "{name}"')
+    execute(dsn, f'GRANT SELECT ON ALL TABLES IN SCHEMA read_meta TO "{name}"')
+    with pytest.raises(
+        ConfigurationError, match=rf"as '{name}': its schema belongs to role '{owner}'.*GRANT {owner} TO"
+    ):
+        rebuild(ana, log, log.decode, QUEUES)
+    assert roles(dsn) == {"live": (1, 1)}
+
+
+def test_a_rebuild_that_waits_for_another_one_names_its_session(projected: tuple[str, ListLog]) -> None:
+    dsn, log = projected
+    with connect(dsn) as first, structlog.testing.capture_logs() as told:
+        with locked(first, REBUILD_LOCK.format("queues")):
+            second = threading.Thread(target=lambda: rebuild(dsn, log, log.decode, QUEUES))
+            second.start()
+            _until(lambda: bool(told))
+            assert [(line["event"], line["pid"]) for line in told] == [("rebuild.waits", first.info.backend_pid)]
+        second.join(60)
+    assert roles(dsn)["live"] == (2, 1)
 
 
 _ENDLESS = """

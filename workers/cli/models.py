@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -56,6 +57,12 @@ def rebuild(
     back: Annotated[
         bool, typer.Option("--back", help="Put the tables that the last swap replaced in place again.")
     ] = False,
+    drop_dependents: Annotated[
+        bool,
+        typer.Option(
+            "--drop-dependents", help="Drop views and other objects of yours that show the tables replaced last."
+        ),
+    ] = False,
     quiet: QUIET = False,
     as_: AsOption = None,
     json: JsonOption = False,
@@ -68,7 +75,9 @@ def rebuild(
     if not names and not everything:
         raise typer.BadParameter("name a read model, or give --all")
     models = MODELS if everything else [model_named(name) for name in names or ()]
-    work, done = put_back if back else rebuild_model, []
+    if back and drop_dependents:
+        raise typer.BadParameter("--back drops no tables, so it takes no --drop-dependents")
+    work, done = put_back if back else partial(rebuild_model, drop_dependents=drop_dependents), []
     with opened() as core, _logs(core) as logs:
         for model in models:
             with _bar(f"rebuild {model.name}", quiet=quiet or json) as progress:
@@ -79,6 +88,10 @@ def rebuild(
         for one in done:
             again = f", of version {one.version} again" if back else ""
             say(f"{one.model}: generation {one.generation} is live, made from {one.position:,} events{again}")
+            if one.left_behind:
+                say(
+                    f"{one.model}: these show the replaced tables, drop and make them anew: {', '.join(one.left_behind)}"
+                )
 
 
 def verify(
