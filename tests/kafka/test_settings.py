@@ -67,6 +67,16 @@ def test_what_cannot_be_right_is_told(told: Any, variables: dict[str, str], said
     assert said in told(**variables)
 
 
+@pytest.mark.parametrize(("compression", "package"), [("lz4", "lz4"), ("zstd", "zstandard")])
+def test_a_compression_without_its_package_says_what_to_install(
+    told: Any, monkeypatch: pytest.MonkeyPatch, compression: str, package: str
+) -> None:
+    monkeypatch.setattr("workers.kafka.settings.find_spec", lambda _: None)
+    said = told(COMPRESSION=compression)
+    assert f"TICKETCORE_KAFKA_COMPRESSION is '{compression}', but '{package}' is not installed" in said
+    assert f"pip install {package}" in said
+
+
 def test_no_secret_shows_in_what_settings_print(files: Path) -> None:
     settings = KafkaSettings(
         bootstrap_servers="a:1", security_protocol="SASL_SSL", sasl_mechanism="PLAIN", sasl_username="ana",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +15,7 @@ from ticketcore.errors import ConfigurationError
 __all__ = ["KafkaSettings"]
 
 _TLS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password")
+_PACKAGES = {"lz4": "lz4", "zstd": "zstandard"}
 _SASL = ("sasl_mechanism", "sasl_username", "sasl_password")
 
 
@@ -28,7 +30,7 @@ class KafkaSettings(BaseSettings):
         group: begins the names of the consumer groups: ``GROUP.MODEL.vVERSION``. Read models in different data bases that
             read the same topic need different ones.
         logs: other logs that feed the same read models: name -> DSN, as JSON; their topics are ``ticketcore.NAME``.
-        compression: of the messages; ``none``, or ``gzip``; others need a package of their own.
+        compression: of the messages; ``none``, or ``gzip``; ``lz4`` and ``zstd`` need a package of their own.
         timeout: seconds to wait for a first answer from the broker.
         lease: seconds after which a relay that says nothing is replaced, 2 to 600.
         session_timeout: seconds after which a projector that says nothing loses its partitions, 6 to 300.
@@ -86,10 +88,11 @@ class KafkaSettings(BaseSettings):
         """Return what every client of kafka-python is made with.
 
         Raises:
-            ConfigurationError: a file is missing or not what it should be; SASL has no mechanism, name or password; or
-                something is set that the protocol makes no use of.
+            ConfigurationError: a file is missing or not what it should be; SASL has no mechanism, name or password;
+                something is set that the protocol makes no use of; or the compression's package is missing.
         """
         self._check_unused()
+        self._check_compression()
         found: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),
             "bootstrap_timeout_ms": int(self.timeout * 1000),
@@ -97,7 +100,7 @@ class KafkaSettings(BaseSettings):
             "security_protocol": self.security_protocol,
         }
         if "SSL" in self.security_protocol:
-            found["ssl_context"] = self._context()
+            found["ssl_context"] = self.tls()
         if "SASL" in self.security_protocol:
             for name in _SASL:
                 if not getattr(self, name):
@@ -124,8 +127,20 @@ class KafkaSettings(BaseSettings):
                 f"{_variable('ssl_keyfile')} is set without {_variable('ssl_certfile')}: expected both (set the certificate)"
             )
 
-    def _context(self) -> ssl.SSLContext:
-        """Return what TLS connections are made with; the client itself would read the files at each, and retry for ever."""
+    def _check_compression(self) -> None:
+        package = _PACKAGES.get(self.compression)
+        if package is not None and find_spec(package) is None:
+            raise ConfigurationError(
+                f"{_variable('compression')} is {self.compression!r}, but {package!r} is not installed: expected that package"
+                f" (pip install {package}, or set none or gzip)"
+            )
+
+    def tls(self) -> ssl.SSLContext:
+        """Return what TLS connections are made with; the client itself would read the files at each, and retry for ever.
+
+        Raises:
+            ConfigurationError: a file is missing or not what it should be.
+        """
         for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
             path: Path | None = getattr(self, name)
             if path is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import struct
 
+from ticketcore.errors import ConfigurationError
 from workers.kafka.settings import KafkaSettings
 
 __all__ = ["ask"]
@@ -27,7 +27,7 @@ def ask(settings: KafkaSettings) -> None:
         host, _, port = server.strip().rpartition(":")
         try:
             _ask(settings, host.strip("[]"), int(port))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ConfigurationError) as error:
             trouble = OSError(f"{server.strip()}: {str(error) or type(error).__name__}")
         else:
             return
@@ -40,16 +40,7 @@ def _ask(settings: KafkaSettings, host: str, port: int) -> None:
         plain.settimeout(_PATIENCE)
         connection = plain
         if "SSL" in settings.security_protocol:
-            connection = _context(settings).wrap_socket(plain, server_hostname=host)
+            connection = settings.tls().wrap_socket(plain, server_hostname=host)
         connection.sendall(struct.pack(">i", len(_REQUEST)) + _REQUEST)
         if not connection.recv(8):
             raise ConnectionError("the connection was closed before an answer")
-
-
-def _context(settings: KafkaSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ssl_cafile)
-    context.check_hostname = settings.ssl_check_hostname
-    if settings.ssl_certfile:
-        password = settings.ssl_password.get_secret_value() if settings.ssl_password else None
-        context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password)
-    return context
