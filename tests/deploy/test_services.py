@@ -171,7 +171,8 @@ def set_up(postgres: Postgres) -> None:
 
 
 def test_the_services_carry_commands_into_the_read_models_and_end_in_order(machine: Machine) -> None:
-    order = [name for name in in_order(SERVICES) if "build" in SERVICES[name] and "profiles" not in SERVICES[name]]
+    ours = {name for name, service in SERVICES.items() if service["image"].startswith("ticketcore:")}
+    order = [name for name in in_order(SERVICES) if name in ours and "profiles" not in SERVICES[name]]
     assert order[0] == "migrate"
     assert "applied log/0001_tables" in machine.run("migrate")
     machine.run("migrate")  # every `up` runs it again
