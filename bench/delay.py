@@ -68,7 +68,7 @@ def delay(place: Place) -> list[Result]:
                 )
     goals = {("queues", 0.5): 50.0, ("queues", 0.99): 250.0}
     return [
-        absolute(f"command to row, {RATE} commands/s, {what}, {text}", "ms",
+        absolute(f"command returned to row, {RATE} commands/s, {what}, {text}", "ms",
                  [1000 * quantile(delays, share) for delays in turns], goals.get((what, share)))
         for what, turns in found.items() for text, share in (("p50", 0.5), ("p99", 0.99))
     ]  # fmt: skip
