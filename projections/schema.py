@@ -31,11 +31,21 @@ REBUILD_LOCK = "ticketcore.rebuild.{}"
 CONNECT_TIMEOUT = 5
 """Seconds, unless the DSN says another; psycopg's own is 130: a server that dies while it greets must not cost that."""
 
+_KEEPALIVE = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5_000}
+_KEPT_ALIVE = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+
 RELEASE = release_of("ticketcore")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-SERVER_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+LOCK_WAIT = 2
+"""Seconds that a session which may not fall silent waits for a lock."""
+SERVER_LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 """What a server says that goes, is away, or is not the first one any more."""
 NOT_AS_MADE = (
     psycopg.errors.UndefinedTable,
@@ -73,17 +83,24 @@ def model_named(name: str) -> Model:
     raise NotFound("read model", name, f"expected one of {', '.join(m.name for m in MODELS)}")
 
 
-def connect(dsn: str) -> Connection:
+def connect(dsn: str, silent: float | None = None) -> Connection:
     """Return a connection in autocommit mode whose times are UTC.
 
+    Args:
+        dsn: of the read models.
+        silent: seconds in a transaction without a statement after which the server ends the session, as where the process
+            was stopped or its machine lost; a lock is then waited for ``LOCK_WAIT`` seconds. ``None``: never, and for ever.
     Raises:
         StoreUnavailable: the server does not answer.
     """
     try:
         given: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
-        return psycopg.connect(
-            make_conninfo("", **given), autocommit=True, options="-c timezone=UTC -c client_min_messages=warning"
-        )
+        options = "-c timezone=UTC -c client_min_messages=warning"
+        if silent is not None:
+            given = {**_KEEPALIVE, **given}
+            options += f" {_KEPT_ALIVE} -c lock_timeout={LOCK_WAIT}s"
+            options += f" -c idle_in_transaction_session_timeout={int(silent * 1000)}"
+        return psycopg.connect(make_conninfo("", **given), autocommit=True, options=options)
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
             f"cannot reach the read models' data base: {error} (is the server up? see TICKETCORE_READ_DSN)"

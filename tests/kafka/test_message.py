@@ -1,6 +1,7 @@
 """Whatever a message holds: it is a relay's, or it is told as foreign; nothing else is raised."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +19,8 @@ OURS = {
 }
 
 
-class Consumed(NamedTuple):
+@dataclass
+class Consumed:
     headers: Any
     key: bytes | None = b"key"
     value: bytes | None = b"{}"

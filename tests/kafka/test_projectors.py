@@ -1,6 +1,7 @@
 """Projectors fed by a real Kafka: whatever happens to workers, messages and topics, the tables equal a fresh fold."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from confluent_kafka import Producer
 from eventsourcing.persistence import StoredEvent
 from kafka import KafkaAdminClient, TopicPartition
 
@@ -16,7 +18,7 @@ from projections.projector import FedByPartitions
 from projections.rebuild import rebuild
 from projections.runner import Runner
 from projections.schema import MODELS, connect
-from tests.kafka.given import Way, append_lives, eventually, in_thread, opened_log
+from tests.kafka.given import Way, Worker, append_lives, eventually, in_thread, opened_log
 from tests.projections.given import ticket_id
 from tests.store.building import migrated
 from tests.support.kafka import Kafka
@@ -127,6 +129,72 @@ def test_a_stopped_worker_that_wakes_after_its_partitions_moved_writes_nothing_w
         way.check(log)
     finally:
         zombie.end(signal.SIGKILL)
+
+
+def test_a_worker_that_is_stopped_amid_a_transaction_keeps_nobody_from_its_checkpoints(
+    way: Way, log: PostgresLog
+) -> None:
+    relayed(way, log)
+    zombie = way.worker("project", "queues")
+    others = way.projectors(log)
+    try:
+        with in_thread(Relay(way.dsn, log, way.settings).run):
+            eventually(lambda: "projector.assigned" in zombie.said)
+            stopped = _stopped_amid_a_transaction(way, log, zombie)
+            with in_thread(lambda stop: run_together([worker.run for worker in others], stop)):
+                way.caught_up(log, 120)
+                assert not _sessions(way, stopped)
+                zombie.send(signal.SIGCONT)
+                eventually(lambda: zombie.said.count("projector.assigned") > 1, 60)
+                append_lives(log, range(5_000, 5_040), seed=3)
+                way.caught_up(log, 120)
+            way.check(log)
+        assert zombie.end() == 0
+    finally:
+        zombie.end(signal.SIGKILL)
+
+
+def _stopped_amid_a_transaction(way: Way, log: PostgresLog, worker: Worker) -> int:
+    """Stop *worker* between two statements of a batch; return its session."""
+    for turn in range(200):
+        with in_thread(
+            lambda _, turn=turn: append_lives(log, range(turn * 20 + 1, turn * 20 + 20), seed=turn)
+        ) as thread:
+            while thread.is_alive():
+                worker.send(signal.SIGSTOP)
+                time.sleep(0.1)  # for the server to end the statement in hand
+                if found := _sessions(way):
+                    return found[0]
+                worker.send(signal.SIGCONT)
+                time.sleep(0.02)
+    raise AssertionError("never stopped amid a transaction")
+
+
+def _sessions(way: Way, pid: int | None = None) -> list[int]:
+    """Return the sessions that are idle in a transaction which holds a checkpoint."""
+    with psycopg.connect(way.dsn) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.mode = 'RowExclusiveLock'"
+            " WHERE a.datname = current_database() AND a.state LIKE 'idle in transaction%%'"
+            " AND l.relation = 'read_meta.checkpoints'::regclass AND a.pid = coalesce(%s, a.pid)",
+            [pid],
+        ).fetchall()
+    return [found for (found,) in rows]
+
+
+def test_messages_that_no_relay_wrote_stop_neither_relay_nor_projectors(way: Way, log: PostgresLog) -> None:
+    with way.running(log):
+        append_lives(log, range(1, 20))
+        way.caught_up(log)
+    foreign = Producer({"bootstrap.servers": way.settings.bootstrap_servers})
+    for n in range(6):
+        foreign.produce(way.topic, b"{}", headers=[("ce_id", None)], partition=n)
+        foreign.produce(way.topic, b"{}", headers=[("ce_sequence", str(2**70))], partition=n)
+    assert foreign.flush(30) == 0
+    with way.running(log):
+        append_lives(log, range(20, 40), seed=2)
+        way.caught_up(log)
+    way.check(log)
 
 
 def _only_performance_lacks(way: Way, log: PostgresLog) -> bool:
@@ -290,7 +358,7 @@ def test_a_restored_log_stops_projectors_with_the_repair(way: Way, log: Postgres
     with psycopg.connect(way.dsn) as connection:
         connection.execute("UPDATE log.meta SET epoch = gen_random_uuid()")
     worker = way.projectors(log)[0]
-    with pytest.raises(EpochMismatch, match=r"run `ticketcore rebuild queues`"), in_thread(worker.run) as thread:
+    with pytest.raises(EpochMismatch, match=r"run `ticketcore recover`"), in_thread(worker.run) as thread:
         thread.join(20)
 
 

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from queue import SimpleQueue
+from typing import Any
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaError, KafkaTimeoutError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from psycopg.errors import LockNotAvailable
 
 from projections.base import Model
 from projections.feed import Decode
@@ -26,7 +28,7 @@ from projections.observing import told as text_of
 from projections.partitions import give_to_partitions
 from projections.projector import CheckpointMoved, Projector
 from projections.runner import TRANSIENT
-from projections.schema import SERVER_LOST, Connection, connect, live
+from projections.schema import LOCK_WAIT, SERVER_LOST, Connection, connect, live
 from ticketcore.errors import StoreUnavailable
 from workers.kafka.errors import KafkaUnavailable, refused, told
 from workers.kafka.reading import Reader, RelayedLog
@@ -38,7 +40,7 @@ __all__ = ["ProjectorWorker", "group_of"]
 _BATCH = 5_000
 _POLL_MS = 200
 _COMMIT_EVERY = 25  # rounds
-_LOOK_EVERY = 10  # rounds, each 0.2 s where nothing comes
+_LOOK_EVERY = 2.0  # seconds
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much the data base's clock may be ahead of the relay's."""
 _CONSUMER = {
@@ -120,7 +122,7 @@ class ProjectorWorker:
     def _belong(self, stop: threading.Event) -> None:
         """Belong to the group once: until told to stop, or an error."""
         name = self._model.name
-        with connect(self._dsn) as connection:
+        with connect(self._dsn, self._settings.session_timeout) as connection:
             generation = live(connection, [self._model])[name].generation
             for topic, log in self._logs.items():
                 given = give_to_partitions(connection, name, generation, log.name, log.epoch(), self._partitions[topic])
@@ -155,6 +157,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         self._fresh: set[TopicPartition] = set()
         self._changes: SimpleQueue[tuple[bool, Sequence[TopicPartition]]] = SimpleQueue()
         self._rounds = self._gone = 0
+        self._looked = time.monotonic()
         self._joining_since: float | None = time.monotonic()
 
     @property
@@ -195,23 +198,44 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         self._check_joining()
         self._worker._took |= bool(found)
         for partition, messages in found.items():
-            reader = self._readers.get(partition)
-            if reader is not None and (missing_before := reader.take(messages)) is not None:
-                with self._unless_revoked(partition):
-                    self._consumer.seek(partition, missing_before)
-                    self._consumer.pause(partition)
+            if (reader := self._readers.get(partition)) is not None:
+                self._take(partition, reader, messages)
         self._begin()
         for partition, reader in self._readers.items():
-            if reader.filling and reader.fill_page():
-                self._go_on(partition, reader)
+            try:
+                if reader.filling and reader.fill_page():
+                    self._go_on(partition, reader)
+            except LockNotAvailable:
+                self._told_held(partition)
         if self._joining_since is None:  # a member without partitions stands by
             self._worker._observer.round(self._worker._model.name)
         self._rounds += 1
-        if self._rounds % _LOOK_EVERY == 0:
+        if time.monotonic() - self._looked >= _LOOK_EVERY:
             self._check_generation()
             self._check_topics()
+            self._looked = time.monotonic()
         if self._rounds % _COMMIT_EVERY == 0 and (offsets := self._offsets()):
             self._consumer.commit_async(offsets)
+
+    def _take(self, partition: TopicPartition, reader: Reader, messages: Sequence[Any]) -> None:
+        """Project messages; where another session holds the checkpoint, fetch them again: the other partitions go on."""
+        try:
+            missing_before = reader.take(messages)
+        except LockNotAvailable:
+            self._told_held(partition)
+            with self._unless_revoked(partition):
+                self._consumer.seek(partition, messages[0].offset)
+            return
+        if missing_before is not None:
+            with self._unless_revoked(partition):
+                self._consumer.seek(partition, missing_before)
+                self._consumer.pause(partition)
+
+    def _told_held(self, partition: TopicPartition) -> None:
+        logger.warning(
+            "projector.checkpoint_held", model=self._worker._model.name, topic=partition.topic,
+            partition=partition.partition, waited=LOCK_WAIT,
+        )  # fmt: skip
 
     def _check_generation(self) -> None:
         """Notice a swap that no event follows: the next batch would, by its checkpoint."""

@@ -95,11 +95,12 @@ class Reader:
             ``None``, or the offset of the message before which something is missing: fill, then go on there.
         Raises:
             CheckpointMoved: another worker has the partition now.
+            psycopg.errors.LockNotAvailable: another session holds the checkpoint: give the same messages again.
             EpochMismatch: the log was restored.
             ConfigurationError: the topic carries another log.
         """
         held, records, offset, dropped = self.at.position, list[Record](), self.at.offset, 0
-        stopped_at = None
+        stopped_at, missing_to = None, 0
         for message in messages:
             try:
                 source, record, previous = received(message)
@@ -113,9 +114,7 @@ class Reader:
                 continue
             if record.position > held:
                 if previous > held:
-                    self.resume_at = stopped_at = message.offset
-                    self._told_missing = True
-                    self._fill(previous)
+                    stopped_at, missing_to = message.offset, previous
                     break
                 records.append(record)
                 held = record.position
@@ -129,7 +128,8 @@ class Reader:
         if records:
             self.at = self._projector.apply(self._connection, self._items(records), self.at, offset=offset)
         if stopped_at is not None:
-            self._cursor = self.at.position
+            self.resume_at, self._told_missing = stopped_at, True
+            self._fill(missing_to)
             logger.warning(
                 "projector.gap", model=self._projector.model.name, log=self._log.name, partition=self._partition,
                 held=self.at.position, previous=self._until,
