@@ -11,6 +11,7 @@ import jsonschema  # type: ignore[import-untyped]
 import psycopg
 import pytest
 import yaml
+from kafka import KafkaProducer
 
 from projections.partitions import partition_of
 from tests.kafka.given import append_lives, eventually, in_thread, messages, opened_log, prepared, settings_for
@@ -19,12 +20,12 @@ from ticketcore.errors import ConfigurationError, EpochMismatch
 from ticketcore.ids import number_of
 from ticketcore.store.postgres import PostgresLog
 from workers.kafka.errors import KafkaUnavailable, TopicMismatch
-from workers.kafka.leadership import progress
-from workers.kafka.message import received, source_of
+from workers.kafka.leadership import Progress, progress
+from workers.kafka.message import message_of, received, source_of
 from workers.kafka.recovery import found_in_topic, go_on
 from workers.kafka.relay import Relay
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topic import ensure_topic
+from workers.kafka.topic import ensure_topic, replace_topic
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -136,6 +137,51 @@ def test_an_older_position_doubles_messages_and_misses_none(database: str, kafka
     found = messages(kafka.bootstrap, settings.topic_of("main"))
     assert sum(map(len, found.values())) > head
     assert without_duplicates(found) == list(range(1, head + 1))
+
+
+def test_a_relay_killed_while_it_deletes_headless_messages_deletes_them_when_it_starts_again(
+    database: str, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(kafka.bootstrap, kafka.topic_name())
+    with opened_log(prepared(database)) as log:
+        append_lives(log, range(1, 30))
+        carried(log, database, settings)
+        before = progress(database, settings.topic_of("main"))
+        assert before is not None
+        replace_topic(settings, settings.topic_of("main"), 6)
+        append_lives(log, range(30, 60), seed=2)
+        _produce_after(log, before, settings)
+        monkeypatch.setattr("workers.kafka.relay.drop_before", _die)
+        with pytest.raises(_Killed), in_thread(Relay(database, log, settings).run) as thread:
+            thread.join(60)
+        monkeypatch.undo()
+        carried(log, database, settings)
+        head = log.head()
+        eventually(lambda: (at := progress(database, settings.topic_of("main"))) is not None and at.position == head)
+    found = messages(kafka.bootstrap, settings.topic_of("main"))
+    assert all(received(part[0]).previous == 0 for part in found.values())
+    assert without_duplicates(found) == list(range(1, head + 1))
+
+
+class _Killed(BaseException):
+    pass
+
+
+def _die(*_: object) -> None:
+    raise _Killed
+
+
+def _produce_after(log: PostgresLog, at: Progress, settings: KafkaSettings) -> None:
+    """Write what follows a relay's row, as its leader does into a topic that was made anew before it notices."""
+    producer = KafkaProducer(bootstrap_servers=settings.bootstrap_servers, acks="all")
+    previous = list(at.previous)
+    for record in log.read(at.position, 10_000):
+        partition = partition_of(record.originator_id, len(previous))
+        key, value, headers = message_of(record, source_of("main", at.epoch), previous[partition])
+        producer.send(settings.topic_of("main"), value, key, headers, partition)
+        previous[partition] = record.position
+    producer.flush()
+    producer.close()
 
 
 def test_a_broker_that_dies_under_load_loses_and_reorders_nothing(database: str) -> None:

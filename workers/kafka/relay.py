@@ -157,8 +157,8 @@ class Relay:
         back, headless = lacks(tail, epochs, at.previous)
         if back is not None:
             logger.warning("relay.refills", topic=self.topic, position=at.position, back_to=back)
-            at = leadership.move(at, back, previous_at(self._log, back, len(at.previous)))
-            drop_before(self._settings, self.topic, headless)
+            drop_before(self._settings, self.topic, headless)  # first: a row that moved tells nobody of them any more
+            at = leadership.move(at, back, previous_at(self._log, back, len(at.previous), lambda: leadership.live(at)))
         self._ends, self._watched = tail.ends(), time.monotonic()
         return at
 

@@ -221,11 +221,12 @@ def lacks(tail: Tail, epochs: Epochs, previous: Sequence[int]) -> tuple[int | No
     return min(back, default=None), headless
 
 
-def previous_at(log: Log, position: int, partitions: int) -> tuple[int, ...]:
-    """Return the position of the last event of each partition at or below *position*; 0 for none."""
+def previous_at(log: Log, position: int, partitions: int, live: Callable[[], None] = lambda: None) -> tuple[int, ...]:
+    """Return the position of the last event of each partition at or below *position*; 0 for none. *live*: called for each page."""
     found: dict[int, int] = {}
     end = position
     while end > 0 and len(found) < partitions:
+        live()
         start = max(0, end - _PAGE)
         for record in reversed(_between(log, start, end)):
             found.setdefault(partition_of(record.originator_id, partitions), record.position)
