@@ -1,9 +1,11 @@
 """Projectors fed by a real Kafka: whatever happens to workers, messages and topics, the tables equal a fresh fold."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -157,9 +159,8 @@ def test_a_worker_that_is_stopped_amid_a_transaction_keeps_nobody_from_its_check
 def _stopped_amid_a_transaction(way: Way, log: PostgresLog, worker: Worker) -> int:
     """Stop *worker* between two statements of a batch; return its session."""
     for turn in range(200):
-        with in_thread(
-            lambda _, turn=turn: append_lives(log, range(turn * 20 + 1, turn * 20 + 20), seed=turn)
-        ) as thread:
+        tickets = range(turn * 20 + 1, turn * 20 + 20)
+        with in_thread(partial(_append, log, tickets)) as thread:
             while thread.is_alive():
                 worker.send(signal.SIGSTOP)
                 time.sleep(0.1)  # for the server to end the statement in hand
@@ -168,6 +169,10 @@ def _stopped_amid_a_transaction(way: Way, log: PostgresLog, worker: Worker) -> i
                 worker.send(signal.SIGCONT)
                 time.sleep(0.02)
     raise AssertionError("never stopped amid a transaction")
+
+
+def _append(log: PostgresLog, tickets: range, _: threading.Event) -> None:
+    append_lives(log, tickets, seed=tickets.start)
 
 
 def _sessions(way: Way, pid: int | None = None) -> list[int]:
