@@ -26,6 +26,7 @@ from ticketcore.store.postgres import PostgresLog
 from workers.kafka import relay
 from workers.kafka.leadership import progress
 from workers.kafka.relay import Relay
+from workers.kafka.topic import ensure_topic
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 ANA = Actor.agent("ana")
@@ -120,6 +121,7 @@ def test_an_outage_longer_than_the_clients_patience_loses_nothing(
 
 
 def test_an_hours_backlog_waits_in_the_log_and_workers_stay_small(way: Way, log: PostgresLog, kafka: Kafka) -> None:
+    ensure_topic(way.settings, way.topic, way.settings.partitions)
     workers = [way.worker("relay"), way.worker("project")]
     sizes: dict[int, int] = {}
 
@@ -170,6 +172,7 @@ def test_an_hours_backlog_waits_in_the_log_and_workers_stay_small(way: Way, log:
 def test_workers_that_are_told_to_stop_end_well_without_kafka(
     way: Way, log: PostgresLog, kafka: Kafka, away: Callable[[Kafka], AbstractContextManager[None]]
 ) -> None:
+    ensure_topic(way.settings, way.topic, way.settings.partitions)
     workers = [way.worker("relay"), way.worker("project", "queues")]
     try:
         append_lives(log, range(1, 30))
