@@ -118,5 +118,9 @@ def test_the_import_by_library_call_runs(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_every_block_of_code_is_run_by_a_test() -> None:
     counted = {page.name: len(blocks(str(page.relative_to(ROOT)), "python")) for page in (ROOT / "docs").glob("*.md")}
-    assert {name: count for name, count in counted.items() if count} == {"embedding.md": 2, "import.md": 1, "kafka.md": 1}
+    assert {name: count for name, count in counted.items() if count} == {
+        "embedding.md": 2,
+        "import.md": 1,
+        "kafka.md": 1,
+    }
     assert len(blocks("README.md", "python")) == 1

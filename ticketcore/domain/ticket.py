@@ -164,7 +164,11 @@ _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
     "ticket.participant_removed": lambda t, e: {"participants": t.participants - {e.customer_id}},
     "ticket.requester_changed": lambda _, e: {"requester_id": e.requester_id},
     "ticket.reopened": lambda t, _: {"reopens": t.reopens + 1},
-    "ticket.merged": lambda t, e: {"merged_into": e.target_id, "before_merge": t.status, "reason_before_merge": t.reason},
+    "ticket.merged": lambda t, e: {
+        "merged_into": e.target_id,
+        "before_merge": t.status,
+        "reason_before_merge": t.reason,
+    },
     "ticket.unmerged": lambda t, _: {
         "merged_into": None,
         "before_merge": None,
