@@ -125,8 +125,10 @@ def received(message: Consumed) -> Received:
         )
         source = b"".join([headers["ce_source"]])  # refuses what is no bytes
         return Received(source, record, _number(headers["ce_previous"], 0, record.position - 1))
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise NotOurs(f"{type(error).__name__}: {error}") from error
+    except KeyError as error:
+        raise NotOurs(f"it has no header {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:  # whose text repeats what a stranger wrote
+        raise NotOurs(f"a header is not what a relay writes ({type(error).__name__})") from error
 
 
 def _number(digits: bytes, least: int, most: int) -> int:
