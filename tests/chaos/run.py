@@ -147,7 +147,7 @@ def _programs(
             program(f"writer{n}", "", "tests.crash.writer", str(folder), f"writer{n}", f"{seed}/{n}", str(pause))
             for n in range(WRITERS)
         ],
-        "relay": [program(f"relay{n}", "", *worker, "relay") for n in range(RELAYS)],
+        "relay": [program(f"relay{n}", "relay.leads", *worker, "relay") for n in range(RELAYS)],
         "projector": [
             *(program(name, "projector.assigned", *worker, "project", model) for name, model in feeds),
             program("all", "projector.assigned", *worker, "project"),
