@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -42,6 +43,8 @@ class Kafka:
         try:
             self.start()
         except BaseException:
+            with suppress(Exception):
+                self._broker.stop()
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
         return self

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -60,6 +61,8 @@ class Postgres:
         try:
             self.start()
         except BaseException:
+            with suppress(Exception):
+                self.stop()
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
         return self
