@@ -206,7 +206,7 @@ def test_another_epoch_or_a_shorter_log_stops_the_runner_until_a_rebuild(project
     with pytest.raises(EpochMismatch, match=r"position 600 of log 'main', which ends at 400.*ticketcore recover"):
         caught_up(dsn, shorter)
     shorter.current_epoch = UUID(int=8)
-    with pytest.raises(EpochMismatch, match=r"expected epoch 00000000-0000-0000-0000-000000000008.*rebuild queues"):
+    with pytest.raises(EpochMismatch, match=r"expected epoch 00000000-0000-0000-0000-000000000008.*ticketcore recover"):
         caught_up(dsn, shorter)
     for model in MODELS:
         rebuild(dsn, shorter, shorter.decode, model)
