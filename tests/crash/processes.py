@@ -33,9 +33,10 @@ class Kept:
         self.name, self.output = name, folder / f"{name}.out"
         self._arguments, self._environment = [sys.executable, *arguments], dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
-        self.kills = self.restarts = 0
+        self.kills = self.restarts = self._silent_at = 0
 
     def start(self) -> None:
+        self._silent_at = self.output.stat().st_size if self.output.exists() else 0
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 self._arguments, cwd=REPOSITORY, env=self._environment, stdout=output, stderr=subprocess.STDOUT
@@ -73,6 +74,11 @@ class Kept:
         if by is not None:
             self._process.send_signal(by)
         return self._process.wait(seconds)
+
+    @property
+    def heard(self) -> bool:
+        """Whether it has said anything since its start; before, it may not listen to signals yet."""
+        return self.output.stat().st_size > self._silent_at
 
     @property
     def said(self) -> str:

@@ -174,6 +174,7 @@ class Scene:
         for projector in self.projectors:
             projector.look_after()
         for projector in self.projectors:
+            until(lambda projector=projector: projector.heard, PATIENCE, f"{projector.name} has started")  # type: ignore[misc]
             assert projector.end(PATIENCE, by=signal.SIGTERM) == 0, projector.said
 
     def clear_away(self) -> None:

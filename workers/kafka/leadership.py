@@ -137,7 +137,7 @@ class Leadership:
         return at._replace(position=position, previous=previous)
 
     def _end_silent_leader(self) -> None:
-        rows = self._rows("SELECT term, seen_at FROM log.relays WHERE topic = %s", [self._topic])
+        rows = self._rows("SELECT term, seen_at::text FROM log.relays WHERE topic = %s", [self._topic])
         now = time.monotonic()
         if not rows or rows[0] != self._seen:
             self._seen, self._seen_since = rows[0] if rows else None, now
