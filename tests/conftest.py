@@ -1,7 +1,9 @@
 """Fixtures that all tests share: real PostgreSQL data bases, and how hard hypothesis tries."""
 
+import gc
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +35,31 @@ def pytest_report_header() -> list[str]:
     except BrokerUnavailable as error:
         kafka = f"Kafka for tests: none ({error})"
     return [postgres, kafka]
+
+
+CLIENTS = tuple(Path(__file__).parent / folder for folder in ("kafka", "workers"))
+"""Folders of tests that use Kafka's client."""
+
+
+def _uses_the_client(path: Path) -> bool:
+    return any(folder in path.parents for folder in CLIENTS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _uses_the_client(item.path):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+
+
+@pytest.fixture(autouse=True)
+def _sockets_of_refused_connections(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The client leaves the socket of a refused connection to the collector: collected here, not in a later test."""
+    yield
+    if _uses_the_client(request.path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture(scope="session")

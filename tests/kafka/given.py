@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from projections.schema import MODELS, install
 from projections.verify import verify
@@ -218,6 +218,20 @@ class Way:
             workers = self.projectors(log) if projectors is None else projectors
             with in_thread(lambda stop: run_together([worker.run for worker in workers], stop)):
                 yield
+
+    def relayed(self, log: PostgresLog, seconds: float = 30) -> None:
+        """Carry the log to the topic by a relay of its own, while no projector runs."""
+        with in_thread(Relay(self.dsn, log, self.settings).run):
+            eventually(
+                lambda: (at := progress(self.dsn, self.topic)) is not None and at.position >= log.head(), seconds
+            )
+
+    def trimmed(self, keep: int = 0) -> None:
+        """Delete each partition's messages but the last *keep* of them, as retention does."""
+        partitions = [TopicPartition(self.topic, n) for n in range(self.settings.partitions)]
+        with KafkaAdminClient(bootstrap_servers=self.settings.bootstrap_servers) as admin:
+            ends = {at: admin.list_partition_offsets({at: -1})[at].offset for at in partitions}
+            admin.delete_records({at: max(0, end - keep) for at, end in ends.items()})
 
     def caught_up(self, log: PostgresLog, seconds: float = 60) -> None:
         """Wait until every model holds the log's end."""

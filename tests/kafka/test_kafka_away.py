@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from projections.projector import FedByPartitions
 from projections.runner import Runner
-from tests.kafka.given import Way, Worker, append_lives, eventually, in_thread, messages, opened_log
+from tests.kafka.given import Way, Worker, append_lives, eventually, in_thread, messages
 from tests.kafka.test_commands import run
 from tests.kafka.test_relay import without_duplicates
 from tests.support import unavailable
@@ -39,12 +39,6 @@ def way(database: str, kafka: Kafka, tmp_path: Path) -> Way:
     if os.environ.get("TICKETCORE_KAFKA_BOOTSTRAP_SERVERS"):
         unavailable("the broker is not ours to stop: unset TICKETCORE_KAFKA_BOOTSTRAP_SERVERS")
     return Way(database, kafka.bootstrap, kafka.topic_name(), tmp_path)
-
-
-@pytest.fixture
-def log(way: Way) -> Iterator[PostgresLog]:
-    with opened_log(way.dsn) as opened:
-        yield opened
 
 
 @contextmanager

@@ -3,17 +3,15 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 from confluent_kafka import Producer
 from eventsourcing.persistence import StoredEvent
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 
 from projections.partitions import give_to_log, partition_of
 from projections.projector import FedByPartitions
@@ -38,34 +36,6 @@ from workers.kafka.topic import ensure_topic
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
-@pytest.fixture
-def way(database: str, kafka: Kafka, tmp_path: Path) -> Way:
-    return Way(database, kafka.bootstrap, kafka.topic_name(), tmp_path)
-
-
-@pytest.fixture
-def log(way: Way) -> Iterator[PostgresLog]:
-    with opened_log(way.dsn) as opened:
-        yield opened
-
-
-def relayed(way: Way, log: PostgresLog) -> None:
-    """Carry the log to the topic while no projector runs."""
-    with in_thread(Relay(way.dsn, log, way.settings).run):
-        eventually(lambda: (at := progress(way.dsn, way.topic)) is not None and at.position >= log.head())
-
-
-def trimmed(way: Way, keep: int = 0) -> None:
-    """Delete each partition's messages but the last *keep* of them."""
-    with KafkaAdminClient(bootstrap_servers=way.settings.bootstrap_servers) as admin:
-        ends = {}
-        for n in range(way.settings.partitions):
-            partition = TopicPartition(way.topic, n)
-            found = admin.list_partition_offsets({partition: -1})
-            ends[partition] = max(0, found[partition].offset - keep)
-        admin.delete_records(ends)
-
-
 def test_every_event_goes_through_kafka_into_the_rows_of_a_fresh_fold(way: Way, log: PostgresLog) -> None:
     workers = way.projectors(log)
     with way.running(log, workers):
@@ -87,7 +57,7 @@ def test_workers_that_join_and_leave_under_load_leave_the_tables_right(way: Way,
 
 
 def test_a_killed_workers_partitions_move_and_nothing_is_lost(way: Way, log: PostgresLog) -> None:
-    relayed(way, log)
+    way.relayed(log)
     first, second = way.worker("project"), way.worker("project")
     try:
         with in_thread(Relay(way.dsn, log, way.settings).run):
@@ -106,7 +76,7 @@ def test_a_killed_workers_partitions_move_and_nothing_is_lost(way: Way, log: Pos
 def test_a_stopped_worker_that_wakes_after_its_partitions_moved_writes_nothing_wrong(
     way: Way, log: PostgresLog
 ) -> None:
-    relayed(way, log)
+    way.relayed(log)
     zombie = way.worker("project", "queues", "history")
     other: list[ProjectorWorker] = way.projectors(log)
     try:
@@ -136,7 +106,7 @@ def test_a_stopped_worker_that_wakes_after_its_partitions_moved_writes_nothing_w
 def test_a_worker_that_is_stopped_amid_a_transaction_keeps_nobody_from_its_checkpoints(
     way: Way, log: PostgresLog
 ) -> None:
-    relayed(way, log)
+    way.relayed(log)
     zombie = way.worker("project", "queues")
     others = way.projectors(log)
     try:
@@ -242,8 +212,8 @@ def test_messages_that_kafka_deleted_are_filled_from_the_log(way: Way, log: Post
         append_lives(log, range(1, 30))
         way.caught_up(log)
     append_lives(log, range(30, 80), seed=2)
-    relayed(way, log)
-    trimmed(way)
+    way.relayed(log)
+    way.trimmed()
     workers = way.projectors(log)
     with way.running(log, workers):
         way.caught_up(log)
@@ -258,8 +228,8 @@ def test_a_gap_before_the_oldest_message_is_filled_from_the_log(way: Way, log: P
         append_lives(log, range(1, 30))
         way.caught_up(log)
     append_lives(log, range(30, 80), seed=2)
-    relayed(way, log)
-    trimmed(way, keep=5)
+    way.relayed(log)
+    way.trimmed(keep=5)
     workers = way.projectors(log)
     with way.running(log, workers):
         way.caught_up(log)
@@ -368,7 +338,7 @@ def test_a_restored_log_stops_projectors_with_the_repair(way: Way, log: Postgres
 
 
 def test_sigterm_finishes_the_batch_leaves_the_group_and_exits_0(way: Way, log: PostgresLog) -> None:
-    relayed(way, log)
+    way.relayed(log)
     worker = way.worker("project")
     try:
         with in_thread(Relay(way.dsn, log, way.settings).run):

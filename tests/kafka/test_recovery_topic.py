@@ -4,12 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 from structlog.testing import capture_logs
 
 from projections.partitions import partition_of
@@ -27,17 +26,6 @@ from workers.kafka.topic import ensure_topic
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
-@pytest.fixture
-def way(database: str, kafka: Kafka, tmp_path: Path) -> Way:
-    return Way(database, kafka.bootstrap, kafka.topic_name(), tmp_path)
-
-
-@pytest.fixture
-def log(way: Way) -> Iterator[PostgresLog]:
-    with opened_log(way.dsn) as opened:
-        yield opened
-
-
 def deleted(way: Way) -> None:
     with KafkaAdminClient(bootstrap_servers=way.settings.bootstrap_servers) as admin:
         admin.delete_topics([way.topic])
@@ -51,11 +39,6 @@ def gone(way: Way) -> bool:
 def whole(way: Way, log: PostgresLog) -> bool:
     """Whether the topic holds every event, by the rules for readers."""
     return without_duplicates(messages(way.settings.bootstrap_servers, way.topic)) == list(range(1, log.head() + 1))
-
-
-def relayed(way: Way, log: PostgresLog) -> None:
-    with in_thread(Relay(way.dsn, log, way.settings).run):
-        eventually(lambda: (at := progress(way.dsn, way.topic)) is not None and at.position >= log.head(), 60)
 
 
 def test_a_topic_deleted_under_load_is_made_and_filled_again(way: Way, log: PostgresLog) -> None:
@@ -83,7 +66,7 @@ def test_what_went_with_the_topic_is_in_the_tables_though_nothing_follows_it(way
         append_lives(log, range(1, 30))
         way.caught_up(log)
     append_lives(log, range(30, 60), seed=2)
-    relayed(way, log)
+    way.relayed(log, 60)
     deleted(way)
     eventually(lambda: gone(way))
     assert ensure_topic(way.settings, way.topic, 6)
@@ -112,7 +95,7 @@ def test_confirmed_messages_that_kafka_lost_at_the_end_of_a_partition_are_filled
     way.check(log)
     assert all(worker.filled > 0 for worker in workers)
     append_lives(log, range(60, 70), seed=3)
-    relayed(way, log)
+    way.relayed(log, 60)
     assert whole(way, log)
 
 
@@ -147,11 +130,8 @@ def test_what_retention_deleted_before_a_consumer_came_back_is_filled_and_told(w
         append_lives(log, range(1, 30))
         way.caught_up(log)
     append_lives(log, range(30, 80), seed=2)
-    relayed(way, log)
-    with KafkaAdminClient(bootstrap_servers=way.settings.bootstrap_servers) as admin:
-        partitions = [TopicPartition(way.topic, n) for n in range(6)]
-        ends = {at: admin.list_partition_offsets({at: -1})[at].offset for at in partitions}
-        admin.delete_records({at: max(0, end - 3) for at, end in ends.items()})
+    way.relayed(log, 60)
+    way.trimmed(keep=3)
     workers = way.projectors(log)
     with capture_logs() as said, way.running(log, workers):
         append_lives(log, range(80, 100), seed=3)

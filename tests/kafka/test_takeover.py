@@ -2,23 +2,16 @@
 
 import re
 import signal
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.kafka.given import Way, Worker, append_lives, eventually, messages, opened_log
 from tests.kafka.test_relay import without_duplicates
-from tests.support.kafka import Kafka
 from ticketcore.store.postgres import PostgresLog
 from workers.kafka.leadership import progress
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-
-
-@pytest.fixture
-def way(database: str, kafka: Kafka, tmp_path: Path) -> Way:
-    return Way(database, kafka.bootstrap, kafka.topic_name(), tmp_path)
 
 
 def leader_of(way: Way, *relays: Worker) -> Worker | None:

@@ -26,10 +26,13 @@ class Kafka:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ticketcore-kafka-"))
         try:
-            self._broker: Broker = find(self.folder)
+            self._broker = self._made()
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
+
+    def _made(self) -> Broker:
+        return find(self.folder)
 
     @property
     def bootstrap(self) -> str:

@@ -1,11 +1,9 @@
 """One real broker that listens in every way that clients are asked to come by: TLS, client certificates, passwords."""
 
-import shutil
-import tempfile
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.support.certificates import make_certificates
+from tests.support.kafka import Kafka
 from workers.kafka.broker_java import JavaBroker
 from workers.kafka.settings import KafkaSettings
 
@@ -16,18 +14,17 @@ _LISTENERS = {"TLS": "SSL", "MUTUAL": "SSL", "EXPIRED": "SSL", "PASSWORD": "SASL
 _MODULES = "org.apache.kafka.common.security"
 
 
-class SecureKafka:
+class SecureKafka(Kafka):
     """A context manager. Users ``owner``, who may do anything, and ``guest``, who may do nothing until told.
 
     ``files``: the certificates; ``addresses``: listener -> ``host:port``: ``PLAINTEXT``, ``TLS``, ``MUTUAL`` (asks for a
     client's certificate), ``EXPIRED``, ``PASSWORD`` (PLAIN), ``BOTH`` (SCRAM over TLS).
     """
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ticketcore-kafka-"))
+    def _made(self) -> JavaBroker:
         self.files = self.folder / "certificates"
         make_certificates(self.files)
-        self._broker = JavaBroker(
+        broker = JavaBroker(
             self.folder,
             listeners=_LISTENERS,
             properties=self._properties(),
@@ -37,21 +34,8 @@ class SecureKafka:
                 for user in ("owner", "guest")
             ],
         )
-        self.addresses = self._broker.addresses
-
-    def __enter__(self) -> Self:
-        try:
-            self._broker.start()
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._broker.stop()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self.addresses = broker.addresses
+        return broker
 
     def environ(self, listener: str, **more: object) -> dict[str, str]:
         """Return the variables with which a client comes in by a listener; *more*: ``sasl_password=...``, ``None`` unsets."""

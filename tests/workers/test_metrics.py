@@ -10,7 +10,6 @@ from projections.rebuild import rebuild
 from projections.runner import locked
 from projections.schema import MODELS, connect
 from tests.kafka.given import Way, append_lives, eventually, in_thread, opened_log
-from tests.kafka.test_projectors import relayed, trimmed
 from tests.support.kafka import Kafka
 from tests.workers.given import watched
 from ticketcore.store.codec import Codec
@@ -103,8 +102,8 @@ def test_duplicates_gaps_and_what_is_filled_from_the_log_are_counted(way: Way) -
                 eventually(lambda: projector.value("ticketcore_projector_duplicates_total") == log.head(), 60)
         held = log.head()
         append_lives(log, range(100, 140), seed=2)
-        relayed(way, log)
-        trimmed(way, keep=5)
+        way.relayed(log)
+        way.trimmed(keep=5)
         with watched(way, "project", "queues") as projector:
             eventually(lambda: projector.value("ticketcore_projector_events_total") == log.head() - held, 60)
             assert (projector.value("ticketcore_projector_gaps_total") or 0) >= 1
