@@ -250,12 +250,12 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             known = self._consumer.partitions_for_topic(topic)
             if known:  # none while the topic is gone
                 check_partitions(topic, len(known), self._worker._partitions[topic])
-            previous = log.carried(topic)
-            behind = {}
+            epoch, head = log.epoch(), log.head()
+            carried, behind = dict(enumerate(log.carried(topic))), {}
             for partition, reader in self._readers.items():
                 if partition.topic == topic and not reader.filling:
-                    reader.check_log()
-                    if reader.at.position < dict(enumerate(previous)).get(partition.partition, 0):
+                    reader.check_log(epoch, head)
+                    if reader.at.position < carried.get(partition.partition, 0):
                         behind[partition] = reader
             ends = self._consumer.end_offsets(list(behind)) if behind else {}
             for partition, reader in behind.items():
@@ -263,7 +263,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
                     if (offset := self._consumer.position(partition)) >= ends[partition]:
                         self._told_missing(partition, reader)
                         self._consumer.pause(partition)
-                        reader.fill_to(previous[partition.partition], min(offset, ends[partition]))
+                        reader.fill_to(carried[partition.partition], min(offset, ends[partition]))
 
     def _check_joining(self) -> None:
         """Give up a membership that does not come about: now and then the client hangs while it joins anew."""

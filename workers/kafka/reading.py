@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -51,8 +52,9 @@ class Reader:
     ) -> None:  # fmt: skip
         self._projector, self._connection, self._log, self._decode = projector, connection, log, decode
         self._partition, self._partitions = partition, partitions
-        self.at = projector.checkpoint(connection, generation, log.name, log.epoch(), partition)
-        self.check_log()
+        epoch = log.epoch()
+        self.at = projector.checkpoint(connection, generation, log.name, epoch, partition)
+        self.check_log(epoch, log.head())
         self._source = source_of(log.name, self.at.epoch)
         self._cursor = self._until = 0
         self._told_missing = False
@@ -66,14 +68,14 @@ class Reader:
         """Whether something has to be read from the log before anything of Kafka is taken."""
         return self._cursor < self._until
 
-    def check_log(self) -> None:
-        """Compare the checkpoint with the log as it is now.
+    def check_log(self, epoch: UUID, head: int) -> None:
+        """Compare the checkpoint with the log's epoch and end as they are now.
 
         Raises:
             EpochMismatch: the log has another epoch, or ends before the checkpoint.
         """
-        self._check_epoch()
-        if self.at.position > (head := self._log.head()):
+        self._check_epoch(epoch)
+        if self.at.position > head:
             raise EpochMismatch(
                 f"read model {self._projector.model.name!r} stands at position {self.at.position} of log {self._log.name!r}, which"
                 f" ends at {head}: expected a log at least as long (it was restored; run `ticketcore recover`)"
@@ -185,15 +187,14 @@ class Reader:
 
     def _check_source(self, source: bytes) -> None:
         """Pass where the message is of a former epoch: what it holds was written again or was lost with it."""
-        self._check_epoch()
+        self._check_epoch(self._log.epoch())
         if not source.startswith(f"urn:ticketcore:log:{self._log.name}:".encode()):
             raise ConfigurationError(
                 f"the topic holds messages of {source.decode(errors='replace')!r}, expected those of log {self._log.name!r}"
                 " (one log, one topic: correct TICKETCORE_KAFKA_TOPIC or TICKETCORE_LOG_NAME)"
             )
 
-    def _check_epoch(self) -> None:
-        now = self._log.epoch()
+    def _check_epoch(self, now: UUID) -> None:
         if now != self.at.epoch:
             raise EpochMismatch(
                 f"read model {self._projector.model.name!r} stands at position {self.at.position} of epoch {self.at.epoch} of log"
