@@ -19,7 +19,7 @@ from projections.dead_letters import DeadLetter, fold_parked, fold_together, hol
 from projections.feed import Decode, Log
 from projections.folding import WAITS, decoded
 from projections.partitions import partition_of
-from projections.projector import EMBEDDED, Checkpoint, Projector
+from projections.projector import CHECKPOINTS, EMBEDDED, Checkpoint, Projector
 from projections.runner import locked
 from projections.schema import MODELS, REBUILD_LOCK, Connection, connect, live, model_named
 from projections.tables import Tables
@@ -195,9 +195,7 @@ def _fold_anew(
 def _checkpoint(connection: Connection, key: Sequence[object], id_: UUID) -> Checkpoint:
     """Return the checkpoint that an aggregate's events are below."""
     rows = connection.execute(
-        'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
-        " WHERE model = %s AND generation = %s AND log = %s",
-        key,
+        f"{CHECKPOINTS} WHERE model = %s AND generation = %s AND log = %s".encode(), key
     ).fetchall()
     points = {point.partition: point for point in map(Checkpoint._make, rows)}
     return points.get(EMBEDDED) or points[partition_of(id_, len(points))]

@@ -17,7 +17,7 @@ from projections.schema import NOT_AS_MADE, SERVER_LOST, Connection
 from projections.tables import Tables
 from ticketcore.errors import EpochMismatch, StoreUnavailable, TicketCoreError
 
-__all__ = ["EMBEDDED", "Checkpoint", "CheckpointMoved", "FedByPartitions", "Projector"]
+__all__ = ["CHECKPOINTS", "EMBEDDED", "Checkpoint", "CheckpointMoved", "FedByPartitions", "Projector", "check_epoch"]
 
 EMBEDDED = -1
 """The "partition" of a projector that reads the log itself."""
@@ -48,6 +48,19 @@ class Checkpoint(NamedTuple):
     epoch: UUID
 
 
+CHECKPOINTS = 'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
+"""Gives the rows that :class:`Checkpoint` is made of."""
+
+
+def check_epoch(model: str, at: Checkpoint, epoch: UUID) -> None:
+    """Raise :class:`EpochMismatch` where a checkpoint of *model* is of another epoch than its log's, *epoch*."""
+    if at.epoch != epoch:
+        raise EpochMismatch(
+            f"read model {model!r} stands at position {at.position} of epoch {at.epoch} of log {at.log!r}, expected epoch {epoch}:"
+            " the log was restored or replaced (run `ticketcore recover`)"
+        )
+
+
 class Projector:
     """Writes one model's tables in one schema; not thread-safe.
 
@@ -73,9 +86,7 @@ class Projector:
         """
         key = [self.model.name, generation, log, partition]
         row = connection.execute(
-            'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
-            " WHERE model = %s AND generation = %s AND log = %s AND partition = %s",
-            key,
+            f"{CHECKPOINTS} WHERE model = %s AND generation = %s AND log = %s AND partition = %s".encode(), key
         ).fetchone()
         if row is None and partition == EMBEDDED:
             self._refuse_two_feeds(connection, key[:3])
@@ -90,11 +101,7 @@ class Projector:
                 )
             return Checkpoint(generation, log, partition, None, 0, epoch)
         found = Checkpoint(*row)
-        if found.epoch != epoch:
-            raise EpochMismatch(
-                f"read model {self.model.name!r} stands at position {found.position} of epoch {found.epoch} of log {log!r},"
-                f" expected epoch {epoch}: the log was restored or replaced (run `ticketcore recover`)"
-            )
+        check_epoch(self.model.name, found, epoch)
         return found
 
     def _make(self, connection: Connection, key: Sequence[object], epoch: UUID) -> int:

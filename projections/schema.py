@@ -18,7 +18,7 @@ from projections.performance import PERFORMANCE
 from projections.queues import QUEUES
 from ticketcore.errors import NotFound, StoreUnavailable
 
-__all__ = ["MODELS", "NOT_AS_MADE", "RELEASE", "SERVER_LOST", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live", "model_named", "rebuilds_due"]  # fmt: skip
+__all__ = ["KEEPALIVE", "KEPT_ALIVE", "MODELS", "NOT_AS_MADE", "REBUILD_LOCK", "RELEASE", "SERVER_LOST", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live", "model_named", "rebuilds_due"]  # fmt: skip
 
 MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE)
 META = {"models": "meta.sql", "dropped": "meta_drops.sql", "models_generation": "meta_previous.sql"}
@@ -31,8 +31,9 @@ REBUILD_LOCK = "ticketcore.rebuild.{}"
 CONNECT_TIMEOUT = 5
 """Seconds, unless the DSN says another; psycopg's own is 130: a server that dies while it greets must not cost that."""
 
-_KEEPALIVE = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5_000}
-_KEPT_ALIVE = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+KEEPALIVE = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5_000}
+KEPT_ALIVE = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+"""A machine that is lost is noticed within 6 s: by the client, as connection settings; by the server, as its options."""
 
 RELEASE = release_of("ticketcore")
 
@@ -97,8 +98,8 @@ def connect(dsn: str, silent: float | None = None) -> Connection:
         given: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
         options = "-c timezone=UTC -c client_min_messages=warning"
         if silent is not None:
-            given = {**_KEEPALIVE, **given}
-            options += f" {_KEPT_ALIVE} -c lock_timeout={LOCK_WAIT}s"
+            given = {**KEEPALIVE, **given}
+            options += f" {KEPT_ALIVE} -c lock_timeout={LOCK_WAIT}s"
             options += f" -c idle_in_transaction_session_timeout={int(silent * 1000)}"
         return psycopg.connect(make_conninfo("", **given), autocommit=True, options=options)
     except psycopg.OperationalError as error:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from projections.schema import Connection, installed
 from ticketcore.errors import StoreUnavailable
-from ticketcore.ids import Kind, number_of, parse_number
+from ticketcore.ids import Kind, number_in
 
 __all__ = ["Standing", "check_installed", "highest_counters", "keep", "standings"]
 
@@ -69,7 +69,7 @@ def highest_counters(connection: Connection) -> dict[Kind, int]:
         query = sql.SQL("SELECT {0} FROM {1} ORDER BY {0} DESC LIMIT 1")  # ids sort as their numbers do
         row = connection.execute(query.format(sql.Identifier(column), sql.Identifier(schema, table))).fetchone()
         if row is not None:
-            found[kind] = max(found.get(kind, 0), parse_number(number_of(row[0])).counter)
+            found[kind] = max(found.get(kind, 0), number_in(row[0]).counter)
     return found
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import sql
 
 from projections.neighbours import copy_rights
-from projections.projector import EMBEDDED, Checkpoint
+from projections.projector import CHECKPOINTS, EMBEDDED, Checkpoint
 from projections.schema import Connection
 
 __all__ = ["Candidate", "Held", "hold", "swap"]
@@ -58,8 +58,7 @@ def hold(connection: Connection, model: str) -> Held:
         "SELECT generation FROM read_meta.models WHERE model = %s AND role = 'live' FOR UPDATE", [model]
     ).fetchall()
     rows = connection.execute(
-        'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
-        " WHERE model = %s AND generation = %s ORDER BY log, partition FOR UPDATE",
+        f"{CHECKPOINTS} WHERE model = %s AND generation = %s ORDER BY log, partition FOR UPDATE".encode(),
         [model, generation],
     ).fetchall()
     return Held(generation, {(at.log, at.partition): at for at in map(Checkpoint._make, rows)})

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from ticketcore.errors import BadNumber
 
-__all__ = ["Kind", "Number", "aggregate_id", "check_digit", "kind_of", "number_of", "parse_number"]
+__all__ = ["Kind", "Number", "aggregate_id", "check_digit", "kind_of", "number_in", "number_of", "parse_number"]
 
 _COUNTER_BITS = 40
 _LOG_BITS = 62
@@ -119,7 +119,12 @@ def kind_of(id_: UUID) -> Kind | None:
 
 
 def number_of(id_: UUID) -> str:
-    """Return the number that an aggregate id holds, as people write it.
+    """Return the number that an aggregate id holds, as people write it. Raises as :func:`number_in`."""
+    return str(number_in(id_))
+
+
+def number_in(id_: UUID) -> Number:
+    """Return the number that an aggregate id holds.
 
     Raises:
         ValueError: the id was not made by :func:`aggregate_id`.
@@ -129,4 +134,4 @@ def number_of(id_: UUID) -> str:
         raise ValueError(f"cannot read a number from id {id_}: it is not a ticket's or customer's id (UUIDv8)")
     high = id_.int >> 80
     counter = ((high & 0xFFFFFFF) << 12) | ((id_.int >> 64) & 0xFFF)
-    return str(Number(kind, (high >> 28) & 0xFFF, counter))
+    return Number(kind, (high >> 28) & 0xFFF, counter)

@@ -25,7 +25,7 @@ from ticketcore.setup import resolve
 from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, existing
 from workers.cli.output import print_json, say, table
-from workers.cli.working import kafka_settings, opened_log
+from workers.cli.working import kafka_settings, opened_log, settings_of
 
 if TYPE_CHECKING:
     from ticketcore.settings import Settings
@@ -238,7 +238,7 @@ def _log(known: Settings, name: str | None) -> Iterator[PostgresLog]:
             ) from error
         if name not in others:
             raise NotFound("log", name, f"this one is {known.log_name!r}; name others in TICKETCORE_KAFKA_LOGS")
-        known = known.model_copy(update={"dsn": others[name].get_secret_value(), "log_name": name})
+        known = settings_of(known, name, others[name])
     with opened_log(known) as log:
         yield log
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -24,10 +23,9 @@ from ticketcore.permissions import Action, Facts, check
 from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, opened
 from workers.cli.output import cell, print_json, progress_bar, say, table
-from workers.cli.working import kafka_settings, opened_log
+from workers.cli.working import other_logs
 
 if TYPE_CHECKING:
-    from projections.feed import Log
     from ticketcore.app import TicketCore
 
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
@@ -78,7 +76,8 @@ def rebuild(
     if back and drop_dependents:
         raise typer.BadParameter("--back drops no tables, so it takes no --drop-dependents")
     work, done = put_back if back else partial(rebuild_model, drop_dependents=drop_dependents), []
-    with opened() as core, _logs(core) as logs:
+    with opened() as core, other_logs(core.settings) as others:
+        logs = [core.log, *others]
         for model in models:
             with _bar(f"rebuild {model.name}", quiet=quiet or json) as progress:
                 done.append(work(_read_dsn(core), logs, Codec().decode, model, progress=progress))
@@ -105,7 +104,8 @@ def verify(
     Only what is projected can be compared: events that are not projected yet are counted and no difference.
     """
     check(actor(as_, Role.AUDITOR), Action.VERIFY, Facts("the read models"))
-    with opened() as core, _logs(core) as logs:
+    with opened() as core, other_logs(core.settings) as others:
+        logs = [core.log, *others]
         if core.settings.projects_inline:
             core.catch_up()
         with _bar("verify", quiet=quiet or json) as progress:
@@ -145,18 +145,6 @@ def _compared(found: Verified) -> str:
             " Is `ticketcore worker project` running?"
         )
     return "\n".join(lines)
-
-
-@contextmanager
-def _logs(core: TicketCore) -> Iterator[list[Log]]:
-    """Give every log that feeds the read models: this one, and those that TICKETCORE_KAFKA_LOGS names."""
-    others = kafka_settings().logs if os.environ.get("TICKETCORE_KAFKA_LOGS") else {}
-    known = [
-        core.settings.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})
-        for name, dsn in others.items()
-    ]
-    with ExitStack() as stack:
-        yield [core.log, *(stack.enter_context(opened_log(other)) for other in known)]
 
 
 def _read_dsn(core: TicketCore) -> str:

@@ -19,7 +19,7 @@ from ticketcore.setup import resolve
 from ticketcore.store.codec import Codec
 from workers.cli.common import AsOption, JsonOption, actor, existing
 from workers.cli.output import print_json, say, table
-from workers.cli.working import kafka_settings, opened_log
+from workers.cli.working import kafka_settings, opened_log, other_logs
 
 if TYPE_CHECKING:
     from ticketcore.settings import Settings
@@ -135,7 +135,7 @@ def _repair(
             now = go_on(known.dsn, log, found, ended, shown)
         tell(f"The log's epoch is {now} now.")
     common = found.common if found is not None and found.common is not None else 0
-    logs = [log, *_others(known, stack)]
+    logs = [log, *stack.enter_context(other_logs(known))]
     for name, what in plan.items():
         if what == "keep":
             with connect(known.read_dsn) as connection:
@@ -147,15 +147,6 @@ def _repair(
             made = rebuild(known.read_dsn, logs, Codec().decode, model_named(name))
             tell(f"{name}: generation {made.generation} is live, made from {made.position:,} events")
     return str(now)
-
-
-def _others(known: Settings, stack: ExitStack) -> list[PostgresLog]:
-    if not os.environ.get("TICKETCORE_KAFKA_LOGS"):
-        return []
-    return [
-        stack.enter_context(opened_log(known.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})))
-        for name, dsn in kafka_settings().logs.items()
-    ]
 
 
 def _told(found: Found | None) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from workers.cli.common import settings
 from workers.observing.watching import LogStore, Worker, watched, working
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from projections.base import Model
     from ticketcore.settings import Settings
     from workers.kafka.settings import KafkaSettings
@@ -104,6 +106,19 @@ def opened_log(known: Settings) -> Iterator[PostgresLog]:
         log.close()
 
 
+def settings_of(known: Settings, name: str, dsn: SecretStr) -> Settings:
+    """Return the settings of another log that feeds the same read models."""
+    return known.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})
+
+
+@contextmanager
+def other_logs(known: Settings) -> Iterator[list[PostgresLog]]:
+    """Open the other logs that feed the read models: those that TICKETCORE_KAFKA_LOGS names."""
+    named = kafka_settings().logs if os.environ.get("TICKETCORE_KAFKA_LOGS") else {}
+    with ExitStack() as stack:
+        yield [stack.enter_context(opened_log(settings_of(known, *one))) for one in named.items()]
+
+
 def _project_from_log(known: Settings, models: list[Model], worker: Worker) -> None:
     stores = [LogStore(known.log_name, _dsn(known), None)]
     with (
@@ -123,7 +138,7 @@ def _project_from_kafka(known: Settings, models: list[Model], worker: Worker) ->
 
     sources = {kafka.topic_of(known.log_name): known}
     for name, dsn in kafka.logs.items():
-        sources[f"ticketcore.{name}"] = known.model_copy(update={"dsn": dsn.get_secret_value(), "log_name": name})
+        sources[f"ticketcore.{name}"] = settings_of(known, name, dsn)
     stores = [LogStore(source.log_name, _dsn(source), topic) for topic, source in sources.items()]
     names = _names(models)
     with ExitStack() as stack:

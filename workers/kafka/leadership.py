@@ -16,29 +16,22 @@ from uuid import UUID
 import psycopg
 import structlog
 
+from projections.neighbours import lock_holder
+from projections.schema import KEEPALIVE, KEPT_ALIVE
 from ticketcore.errors import ConfigurationError, EpochMismatch, TicketCoreError
 from workers.kafka.epochs import Epochs
 
 __all__ = ["Leadership", "LeadershipLost", "Progress", "check_epoch", "progress"]
 
-_KEEPALIVE = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
 _SESSION: dict[str, Any] = {
     "autocommit": True,
     "connect_timeout": 5,
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5_000,
+    **KEEPALIVE,
     "application_name": "ticketcore-relay",
     # A moved position that a crash of the server forgets makes messages come twice, no more.
-    "options": f"{_KEEPALIVE} -c synchronous_commit=off -c timezone=UTC",
+    "options": f"{KEPT_ALIVE} -c synchronous_commit=off -c timezone=UTC",
 }
 _COLUMNS = "position, previous, epoch, term"
-_HOLDER = """
-SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-    AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(%s, 0)
-"""
 
 logger = structlog.get_logger(__name__)
 
@@ -143,10 +136,8 @@ class Leadership:
             self._seen, self._seen_since = rows[0] if rows else None, now
         elif now - self._seen_since > self._lease:
             self._seen_since = now
-            ended = self._rows(
-                f"SELECT pid, pg_terminate_backend(pid) FROM ({_HOLDER}) holder WHERE pid <> pg_backend_pid()",
-                [self._lock],
-            )
+            holder = lock_holder(self._connection, self._lock)
+            ended = [] if holder is None else self._rows("SELECT pg_terminate_backend(%s)", [holder])
             logger.warning("relay.ended_silent_leader", topic=self._topic, silent_for=self._lease, sessions=len(ended))
 
     def _rows(self, query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

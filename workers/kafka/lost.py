@@ -12,7 +12,7 @@ from uuid import UUID
 from projections.feed import Log
 from ticketcore.domain.customer_events import CustomerForgotten
 from ticketcore.domain.ticket_events import Redacted
-from ticketcore.ids import Kind, kind_of, number_of, parse_number
+from ticketcore.ids import Kind, kind_of, number_in
 from workers.kafka.tail import Held, Tail, held_by
 
 __all__ = ["LostInPartition", "Survey", "line_of", "survey"]
@@ -104,10 +104,10 @@ def survey(
                     types[record.topic] += 1
                     kind = kind_of(record.originator_id)
                     if kind is not None:
-                        number = number_of(record.originator_id)
-                        counters[kind] = max(counters.get(kind, 0), parse_number(number).counter)
+                        number = number_in(record.originator_id)
+                        counters[kind] = max(counters.get(kind, 0), number.counter)
                         if record.topic in _ERASURES:
-                            erasures.add(number)
+                            erasures.add(str(number))
                     each(held)
         if positions:
             lost.append(

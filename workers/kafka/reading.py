@@ -12,7 +12,7 @@ import structlog
 from projections.feed import Decode, Log
 from projections.folding import Item, decoded
 from projections.partitions import partition_of
-from projections.projector import Projector
+from projections.projector import Projector, check_epoch
 from projections.schema import Connection
 from ticketcore.errors import ConfigurationError, EpochMismatch
 from ticketcore.store.port import Record
@@ -74,7 +74,7 @@ class Reader:
         Raises:
             EpochMismatch: the log has another epoch, or ends before the checkpoint.
         """
-        self._check_epoch(epoch)
+        check_epoch(self._projector.model.name, self.at, epoch)
         if self.at.position > head:
             raise EpochMismatch(
                 f"read model {self._projector.model.name!r} stands at position {self.at.position} of log {self._log.name!r}, which"
@@ -187,18 +187,11 @@ class Reader:
 
     def _check_source(self, source: bytes) -> None:
         """Pass where the message is of a former epoch: what it holds was written again or was lost with it."""
-        self._check_epoch(self._log.epoch())
+        check_epoch(self._projector.model.name, self.at, self._log.epoch())
         if not source.startswith(f"urn:ticketcore:log:{self._log.name}:".encode()):
             raise ConfigurationError(
                 f"the topic holds messages of {source.decode(errors='replace')!r}, expected those of log {self._log.name!r}"
                 " (one log, one topic: correct TICKETCORE_KAFKA_TOPIC or TICKETCORE_LOG_NAME)"
-            )
-
-    def _check_epoch(self, now: UUID) -> None:
-        if now != self.at.epoch:
-            raise EpochMismatch(
-                f"read model {self._projector.model.name!r} stands at position {self.at.position} of epoch {self.at.epoch} of log"
-                f" {self._log.name!r}, expected epoch {now}: the log was restored or replaced (run `ticketcore recover`)"
             )
 
     def _check_held(self, record: Record) -> None:

@@ -17,9 +17,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from projections.neighbours import lock_holder
 from projections.observing import told
 from projections.partitions import partition_of
 from projections.projector import EMBEDDED
+from projections.schema import KEEPALIVE, REBUILD_LOCK
 from workers.observing.health import Health
 from workers.observing.watching import LogStore
 
@@ -31,8 +33,7 @@ _SCAN = 500
 """Events of the log that are looked at for the oldest one of a partition that waits; beyond them the number of events
 that wait is an estimate."""
 _SESSION: dict[str, Any] = {
-    "connect_timeout": 3, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5_000,
-    "application_name": "ticketcore-metrics",
+    "connect_timeout": 3, **KEEPALIVE, "application_name": "ticketcore-metrics",
     "options": "-c statement_timeout=3000 -c timezone=UTC -c default_transaction_read_only=on",
 }  # fmt: skip
 _HEAD = "SELECT coalesce(max(position), 0) FROM log.events"
@@ -49,14 +50,9 @@ _DEAD = """
 SELECT m.model, count(d.position) FROM read_meta.models m LEFT JOIN read_meta.dead_letters d USING (model, generation)
 WHERE m.role = 'live' AND m.model = ANY(%s) GROUP BY m.model
 """
-_REBUILDS = """
-SELECT m, extract(epoch FROM max(clock_timestamp() - a.backend_start))::float8 FROM unnest(%s::text[]) m
-LEFT JOIN (pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-        LEFT JOIN pg_stat_activity a USING (pid))
-    ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-    AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('ticketcore.rebuild.' || m, 0)
-GROUP BY m HAVING count(l.pid) > 0
-"""
+_RUNS_SINCE = (
+    "SELECT extract(epoch FROM clock_timestamp() - backend_start)::float8 FROM pg_stat_activity WHERE pid = %s"
+)
 _POINT = ("model", "log", "partition")
 _GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "log_up": ("1 where the log's data base answers, else 0.", ("log",)),
@@ -201,11 +197,12 @@ class Stores(Collector):
     def _of_read_models(self, connection: Connection) -> list[Sample]:
         rows = connection.execute(_POINTS, [self._models]).fetchall()
         found = [Sample("dead_letters", (m,), n) for m, n in connection.execute(_DEAD, [self._models]).fetchall()]
-        running: dict[str, float | None] = dict(connection.execute(_REBUILDS, [self._models]).fetchall())
-        found += [Sample("rebuild_running", (model,), float(model in running)) for model in self._models]
-        found += [
-            Sample("rebuild_seconds", (model,), seconds) for model, seconds in running.items() if seconds is not None
-        ]
+        for model in self._models:
+            builder = lock_holder(connection, REBUILD_LOCK.format(model))
+            found.append(Sample("rebuild_running", (model,), float(builder is not None)))
+            for (seconds,) in connection.execute(_RUNS_SINCE, [builder]).fetchall():
+                if seconds is not None:  # it is not this role's to see
+                    found.append(Sample("rebuild_seconds", (model,), seconds))
         logs = {log.name: log for log in self._logs if self._found[f"log {log.name}"][1]}
         built: dict[tuple[str, str], int] = {}
         for role, model, name, partition, position in rows:
