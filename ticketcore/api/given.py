@@ -17,8 +17,8 @@ from ticketcore.ids import Kind
 from ticketcore.replay import Clock
 
 __all__ = [
-    "Attached", "CustomerHistory", "Queue", "ReadEvents", "ShowTicket", "TicketHistory", "asked", "asked_identity",
-    "checked", "checked_name",
+    "Attached", "CustomerHistory", "MatchCustomer", "Queue", "ReadEvents", "ShowTicket", "TicketHistory", "asked",
+    "asked_identity", "checked", "checked_name",
 ]  # fmt: skip
 
 _LARGEST = 2**63 - 1
@@ -86,6 +86,13 @@ class CustomerHistory(_Given):
 
 class _FindCustomer(_Given):
     WHAT: ClassVar[str] = "find a customer"
+
+
+class MatchCustomer(_Given):
+    """A sender's identities."""
+
+    WHAT: ClassVar[str] = "match a customer"
+    identities: tuple[InstanceOf[Identity], ...]
 
 
 class Attached(_Given):

@@ -1,0 +1,1 @@
+"""Inbound correspondence from every channel: which ticket it belongs to, and whose it is."""

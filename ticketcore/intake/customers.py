@@ -1,0 +1,100 @@
+"""Which customer a sender is: asked of the claims and the log, so it is never stale; merged records lead to one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ticketcore.domain.customer import Customer
+from ticketcore.domain.decide_customer import identity_kind
+from ticketcore.ids import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from ticketcore.domain.customer_commands import Identity
+    from ticketcore.execution import State
+    from ticketcore.sealing.sealer import Sealer
+    from ticketcore.store.port import EventLog
+
+__all__ = ["Match", "match_customer"]
+
+_States = dict["UUID", "State | None"]
+
+
+class Match(NamedTuple):
+    """Whom a sender's identities lead to.
+
+    Attributes:
+        customers: the records that stand, in the order of the identities; none: nobody known, several: ambiguous.
+        found: per identity that is somebody's: its index among the given ones, and the record that stands for it.
+    """
+
+    customers: tuple[UUID, ...] = ()
+    found: tuple[tuple[int, UUID], ...] = ()
+
+    @property
+    def customer(self) -> UUID | None:
+        """The one customer, ``None`` where nobody is known or it is ambiguous."""
+        return self.customers[0] if len(self.customers) == 1 else None
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the identities belong to several customers: a person has to decide."""
+        return len(self.customers) > 1
+
+
+def match_customer(
+    identities: Sequence[Identity],
+    *,
+    log: EventLog,
+    sealer: Sealer,
+    load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]],
+) -> Match:
+    """Return whom *identities* belong to; addresses of the kind ``ip`` belong to nobody.
+
+    An organisation's identity (its contract number) beside one of its members' says nothing against the member.
+
+    Args:
+        identities: normalised, as any :class:`~ticketcore.domain.customer_commands.Identity` is.
+        log: whose claims are asked.
+        sealer: whose keyed digests they are.
+        load: states as the log has them now.
+    """
+    owners: dict[int, UUID] = {}
+    for index, identity in enumerate(identities):
+        kind = identity_kind(identity.kind)
+        claim = None if kind is None else log.owner(kind, sealer.identity_digest(kind, identity.value))
+        if claim is not None:
+            owners[index] = claim.owner
+    if not owners:
+        return Match()
+    states = _with_targets(owners.values(), load)
+    found = {index: _standing(owner, states) for index, owner in owners.items()}
+    customers = tuple(dict.fromkeys(found.values()))
+    if len(customers) > 1:
+        theirs = {state.organisation_id for id_ in customers if isinstance(state := states.get(id_), Customer)}
+        persons = tuple(id_ for id_ in customers if number_of(id_) not in theirs)
+        customers = persons or customers
+    return Match(customers, tuple(found.items()))
+
+
+def _with_targets(ids: Iterable[UUID], load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]]) -> _States:
+    """Return the states of *ids* and of all that they were merged into."""
+    states: _States = {}
+    todo = set(ids)
+    while todo:
+        states.update(load(todo))
+        merged = (state.merged_into for id_ in todo if isinstance(state := states[id_], Customer))
+        todo = {id_ for id_ in merged if id_ is not None and id_ not in states}
+    return states
+
+
+def _standing(id_: UUID, states: Mapping[UUID, State | None]) -> UUID:
+    seen = {id_}
+    while (
+        isinstance(state := states[id_], Customer) and state.merged_into is not None and state.merged_into not in seen
+    ):
+        id_ = state.merged_into
+        seen.add(id_)
+    return id_
