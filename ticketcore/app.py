@@ -14,6 +14,7 @@ from ticketcore.api.queries import Queries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
 from ticketcore.execute import Executor
+from ticketcore.intake.tokens import SECRET, Tokens
 from ticketcore.numbers import NumberPool
 from ticketcore.sealing.keyring import Keyring
 from ticketcore.sealing.rotation import check_ring
@@ -61,6 +62,7 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         group = GroupCommit(log)
         self._executor = Executor(log, group, self._codec, sealer, self._cache, self._numbers, keys, keys_apart=apart)
         self._threads: ThreadPoolExecutor | None = None
+        self._tokens: Tokens | None = None
         _OPEN.add(self)
 
     @classmethod
@@ -101,9 +103,12 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
         return cls(known, log, keys, Sealer(keyring, keys, Codec()), read)
 
     @classmethod
-    def in_memory(cls, *, log_name: str = "main") -> Self:
-        """Return a core without any server, for the tests of services; it keeps the same contract, and nothing lasts."""
-        settings = Settings(log_name=log_name, inline=True)
+    def in_memory(cls, *, log_name: str = "main", settings: Settings | None = None) -> Self:
+        """Return a core without any server, for the tests of services; it keeps the same contract, and nothing lasts.
+
+        *settings*: those of mail and the like; what they say of stores is passed over.
+        """
+        settings = (settings or Settings()).model_copy(update={"log_name": log_name, "inline": True})
         keys = MemoryKeyStore()
         log = MemoryLog(log_name, keys)
         read: ReadModels = read_models_entry("memory")(log)
@@ -123,6 +128,19 @@ class TicketCore(TicketCommands, CustomerCommands, Queries):
     def settings(self) -> Settings:
         """The settings, every store named."""
         return self._settings
+
+    @property
+    def tokens(self) -> Tokens:
+        """What makes and verifies the signed names of tickets that travel with mail.
+
+        Raises:
+            KeyMissing: the key-encryption key of its secret is not there.
+        """
+        if self._tokens is None:
+            known = self._settings
+            secret = self._sealer.secret(SECRET)
+            self._tokens = Tokens(secret, self._log.name, domain=known.message_domain, reply=known.plus_mailbox)
+        return self._tokens
 
     def submit(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a method of this core in a thread of its own pool and return its future."""

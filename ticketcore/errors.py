@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from uuid import UUID
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "Forgotten",
     "InvalidCommand",
     "KeyMissing",
+    "LinkExpired",
+    "LinkForged",
     "NotAllowed",
     "NotFound",
     "SealBroken",
@@ -146,6 +149,33 @@ class NotAllowed(TicketCoreError):
     def __init__(self, actor: str, action: str, which: str, expected: str) -> None:
         self.actor, self.action, self.which, self.expected = actor, action, which, expected
         super().__init__(f"{actor} may not {action} {which}: expected {expected} (ask somebody entitled)")
+
+
+class LinkForged(TicketCoreError):
+    """A link's token was changed, is incomplete, or another log made it."""
+
+    code = "link_forged"
+    exit_code = 7
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        super().__init__(
+            f"cannot follow the link: its token of {length:,} characters is not valid here, expected one of 56 as it was"
+            " sent (copy the whole link from the mail, or ask for a new one)"
+        )
+
+
+class LinkExpired(TicketCoreError):
+    """A link's token was valid once."""
+
+    code = "link_expired"
+    exit_code = 7
+
+    def __init__(self, expired: datetime) -> None:
+        self.expired = expired
+        super().__init__(
+            f"cannot follow the link: it was valid until {expired.isoformat()}, expected a newer one (ask for a new one)"
+        )
 
 
 class UnknownEvent(TicketCoreError):

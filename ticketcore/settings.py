@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ticketcore.errors import ConfigurationError
@@ -13,8 +15,27 @@ from ticketcore.errors import ConfigurationError
 __all__ = ["Settings"]
 
 
-_SHOWN = frozenset({"cache_size", "home", "inline", "key_file", "log_name", "pool_size", "wait_timeout"})
+_SHOWN = frozenset({
+    "base_url", "cache_size", "home", "inline", "key_file", "log_name", "mail_domain", "mail_from", "mail_plus",
+    "mail_reply_to", "pool_size", "wait_timeout",
+})  # fmt: skip
 """Settings without secrets: a message may repeat their value."""
+_LONGEST_LOCAL = 64
+_LONGEST_TOKEN = 42
+"""A bounce address's token: ``+T-2026-000042-6.17.SIG`` with counters of up to 9 digits and versions of up to 5."""
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+
+
+def _mailbox(text: str) -> str:
+    if not text.isprintable() or not _MAILBOX.fullmatch(parseaddr(text)[1]):
+        raise ValueError(
+            "expected an ASCII address without '+', as in support@example.org or Support <support@example.org>"
+        )
+    return text
+
+
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+"""One address, with or without a name before it."""
 
 
 class Settings(BaseSettings):
@@ -36,6 +57,12 @@ class Settings(BaseSettings):
         inline: whether queries project what is new by themselves; by default with the embedded server, where no
             worker needs to run.
         wait_timeout: seconds that a query waits for a read model to reach the asked position.
+        mail_from: who outgoing mail is from, with or without a name (``Example Support <support@example.org>``).
+        mail_domain: of our Message-IDs; by default that of ``mail_from``.
+        mail_reply_to: the mailbox whose plus addresses answers and bounces go to (``support+TOKEN@example.org``), its
+            local part at most 22 characters; by default ``mail_from``.
+        mail_plus: whether the mailbox takes plus addresses; without, answers are known by Message-ID and marker alone.
+        base_url: of the page that shows a ticket's state to who has its link; ``None``: mails hold no link.
     """
 
     model_config = SettingsConfigDict(env_prefix="TICKETCORE_", extra="ignore", frozen=True)
@@ -51,6 +78,22 @@ class Settings(BaseSettings):
     cache_size: Annotated[int, Field(ge=0)] = 10_000
     inline: bool | None = None
     wait_timeout: Annotated[float, Field(gt=0)] = 10.0
+    mail_from: Mailbox | None = None
+    mail_domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", max_length=200)] | None = None
+    mail_reply_to: Mailbox | None = None
+    mail_plus: bool = True
+    base_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=500)] | None = None
+
+    @model_validator(mode="after")
+    def _room_for_tokens(self) -> Self:
+        local = (self.plus_mailbox or "").rpartition("@")[0]
+        if len(local) + _LONGEST_TOKEN > _LONGEST_LOCAL:
+            raise ValueError(
+                f"mail_reply_to (TICKETCORE_MAIL_REPLY_TO) has {len(local)} characters before its @, expected at most"
+                f" {_LONGEST_LOCAL - _LONGEST_TOKEN}, so that signed addresses keep within {_LONGEST_LOCAL}"
+                " (name a shorter mailbox, or set TICKETCORE_MAIL_PLUS=false)"
+            )
+        return self
 
     def __init__(self, **values: Any) -> None:
         """Take *values*, and what is not among them from the environment.
@@ -62,6 +105,8 @@ class Settings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             first = error.errors()[0]
+            if not first["loc"]:
+                raise ConfigurationError(first["msg"].removeprefix("Value error, ")) from None
             name = ".".join(map(str, first["loc"]))
             shown = f"is {first['input']!r}" if name in _SHOWN else "can't be taken"
             raise ConfigurationError(
@@ -72,3 +117,14 @@ class Settings(BaseSettings):
     def projects_inline(self) -> bool:
         """Whether queries project what is new by themselves."""
         return self.dsn is None if self.inline is None else self.inline
+
+    @property
+    def message_domain(self) -> str | None:
+        """The domain of our Message-IDs; ``None`` where neither it nor a sender is set."""
+        return self.mail_domain or (parseaddr(self.mail_from)[1].rpartition("@")[2] if self.mail_from else None)
+
+    @property
+    def plus_mailbox(self) -> str | None:
+        """The mailbox whose plus addresses are ours; ``None`` where none is set or it takes none."""
+        named = self.mail_reply_to or self.mail_from
+        return parseaddr(named)[1] if named and self.mail_plus else None
