@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     if "\0" in text:
         raise PydanticCustomError(
             "nul", "has a NUL at index {index}, expected text without NUL (remove it)", {"index": text.index("\0")}
@@ -34,7 +34,7 @@ def _storable(text: str) -> str:
     return text
 
 
-def _to_utc(time: datetime) -> datetime:
+def to_utc(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
     except OverflowError:
@@ -42,11 +42,11 @@ def _to_utc(time: datetime) -> datetime:
         raise PydanticCustomError("wrong", "expected {expected} ({remedy})", context) from None
 
 
-Text = Annotated[str, Strict(), AfterValidator(_storable)]
+Text = Annotated[str, Strict(), AfterValidator(storable)]
 """Any Unicode text without NUL (PostgreSQL can't hold one) and without lone surrogates (UTF-8 can't)."""
-Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(_storable)]
+Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(storable)]
 """A name used as a key: team, agent, category, tag; 1 to 200 characters."""
-UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+UtcTime = Annotated[AwareDatetime, AfterValidator(to_utc)]
 """An aware time in any zone, kept in UTC with microseconds."""
 
 
