@@ -1,0 +1,256 @@
+"""From raw bytes to a `ParsedMail`: pure, and never an exception whatever the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from ticketcore.intake.mail import robots
+from ticketcore.intake.mail.addresses import parse_addresses
+from ticketcore.intake.mail.bodies import Bodies
+from ticketcore.intake.mail.fields import message_ids, parse_authentication, parse_date, split_subject
+from ticketcore.intake.mail.model import (
+    Bounce,
+    Disposition,
+    Evidence,
+    Feedback,
+    Fragment,
+    FragmentKind,
+    Limits,
+    Mailbox,
+    MailKind,
+    ParsedMail,
+    Verdict,
+)
+from ticketcore.intake.mail.reply import fragments, split_reply
+from ticketcore.intake.mail.reports import (
+    free_bounce,
+    original_id,
+    read_disposition,
+    read_feedback,
+    read_status,
+    returned_headers,
+)
+from ticketcore.intake.mail.structure import Part, parse_structure
+from ticketcore.intake.mail.words import decode_words, unfold
+
+__all__ = ["parse_mail"]
+
+_DELIVERED: Final = (
+    "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "x-rcpt-to", "x-apparently-to", "apparently-to",
+    "x-forwarded-to", "x-original-delivered-to", "original-recipient",
+)  # fmt: skip
+_FORWARDS: Final = frozenset({
+    "fwd", "fw", "wg", "tr", "rv", "vs", "vb", "doorst", "enc", "i", "ilt", "pd", "továbbítás", "továb",
+    "trs", "转发", "轉寄", "转寄", "転送", "пересл", "πρθ", "הועבר",
+})  # fmt: skip
+_MAX_DEFECTS: Final = 100
+_STRUCTURED: Final = 1_000_000  # characters of an address list that are read
+
+
+def parse_mail(raw: bytes, *, limits: Limits = Limits(), own_domains: Collection[str] = ()) -> ParsedMail:  # noqa: B008 - immutable
+    """Return what *raw*, a mail as it came (RFC 5322, or anything else), says.
+
+    Time is linear in its size, memory a small multiple of it. What is broken is read as well as it can be and told in
+    ``defects``.
+
+    Args:
+        raw: the whole message; a mailbox file's ``From `` line before it is skipped.
+        limits: how much is read in detail.
+        own_domains: domains, in lower case, of the Message-IDs that this system itself gives; a mail with such an id is
+            a loop.
+    """
+    return _Reading(bytes(raw), limits, own_domains).result()
+
+
+class _Reading:
+    """One mail being read."""
+
+    def __init__(self, raw: bytes, limits: Limits, own_domains: Collection[str]) -> None:
+        self.raw = raw
+        self.limits = limits
+        self.own_domains = own_domains
+        self.defects: list[str] = []
+        self.root: Part = parse_structure(raw, limits, self.defects)
+        self.folded: dict[str, list[str]] = {}  # values with their encoded words, by lower-case name
+        self.headers: list[tuple[str, str]] = []
+        self.lower: list[tuple[str, str]] = []
+        for lower, name, value in self.root.headers:
+            text = unfold(value[:_STRUCTURED], lower, self.defects)
+            if len(value) > _STRUCTURED:
+                self.defects.append(f"{lower[:60]}: a header of {len(value)} bytes, read up to {_STRUCTURED}")
+            self.folded.setdefault(lower, []).append(text)
+            shown = decode_words(text, lower, self.defects) if "=?" in text else text
+            if len(shown) > limits.value:
+                self.defects.append(f"{lower[:60]}: a header of {len(shown)} characters, shown up to {limits.value}")
+                shown = shown[: limits.value]
+            self.headers.append((name.decode("ascii")[:200], shown))
+            self.lower.append((lower, shown))
+
+    def result(self) -> ParsedMail:
+        defects, limits = self.defects, self.limits
+        bodies = Bodies(limits, defects)
+        bodies.read(self.root)
+        subject = self._subject()
+        base, prefixes, tags = split_subject(subject)
+        text = bodies.text()
+        cut = self._fragments(text, prefixes)
+        reply, quoted, signature = split_reply(cut)
+        from_ = self._addresses("from")
+        if not from_:
+            defects.append("no From" if "from" not in self.folded else "From without an address")
+        elif len(self.folded["from"]) > 1:
+            defects.append("several From headers")
+        senders = self._addresses("sender")
+        message_id = next(iter(self._ids("message-id", 2)), None)
+        found = robots.automatic(self.lower)
+        lists = robots.list_signs(self.lower)
+        kind, evidence, bounce, disposition, feedback = self._kind(bodies, subject, from_ + senders, text, tuple(found))
+        list_id = next((value for name, value in self.lower if name == "list-id" and value), None)
+        dates = self.folded.get("date")
+        return ParsedMail(
+            message_id=message_id,
+            in_reply_to=self._ids("in-reply-to", limits.ids),
+            references=self._ids("references", limits.ids),
+            from_=from_,
+            sender=senders[0] if senders else None,
+            reply_to=self._addresses("reply-to"),
+            to=self._addresses("to"),
+            cc=self._addresses("cc"),
+            delivered_to=self._delivered(),
+            return_path=self._return_path(),
+            subject=subject,
+            subject_base=base,
+            subject_prefixes=prefixes,
+            subject_tags=tags,
+            date=parse_date(dates[0], defects) if dates else None,
+            text=text,
+            html=bodies.html(),
+            reply_text=reply,
+            quoted_text=quoted,
+            signature=signature,
+            fragments=cut,
+            attachments=tuple(bodies.attachments),
+            language=self._language(),
+            kind=kind,
+            evidence=(*evidence, *found, *lists),
+            hints=tuple(robots.weak_signs(subject, from_, self.lower)),
+            mailing_list=bool(lists),
+            list_id=list_id,
+            bounce=bounce,
+            disposition=disposition,
+            feedback=feedback,
+            calendar=tuple(bodies.calendar),
+            encrypted=bodies.encrypted,
+            signed=bodies.signed,
+            authentication=self._authentication(),
+            loop=tuple(robots.loop_signs(self.lower, message_id, self.own_domains)),
+            headers=tuple(self.headers),
+            defects=tuple(dict.fromkeys(defects))[:_MAX_DEFECTS],
+        )
+
+    def _subject(self) -> str:
+        values = self.folded.get("subject")
+        if not values:
+            return ""
+        if len(values) > 1:
+            self.defects.append("several Subject headers, the first taken")
+        return decode_words(values[0], "subject", self.defects)
+
+    def _addresses(self, name: str) -> tuple[Mailbox, ...]:
+        values = self.folded.get(name)
+        if not values:
+            return ()
+        found: tuple[Mailbox, ...] = ()
+        for value in values[: self.limits.addresses]:
+            found += parse_addresses(value, name, self.limits.addresses - len(found), self.defects)
+        return found
+
+    def _ids(self, name: str, limit: int) -> tuple[str, ...]:
+        values = self.folded.get(name)
+        if not values:
+            return ()
+        whole = " ".join(values)
+        return message_ids(decode_words(whole, name, self.defects), limit, name, self.defects)
+
+    def _delivered(self) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for name in _DELIVERED:
+            for value in self.folded.get(name, ())[:50]:
+                plain = value.partition(" via ")[0].removeprefix("rfc822;")
+                for box in parse_addresses(plain, name, 100, self.defects):
+                    if box.address:
+                        found.setdefault(box.address)
+        return tuple(found)
+
+    def _return_path(self) -> str | None:
+        values = self.folded.get("return-path")
+        return values[0].strip().strip("<>").strip()[:320] if values else None
+
+    def _language(self) -> str | None:
+        for name in ("content-language", "accept-language", "x-accept-language"):
+            for value in self.folded.get(name, ()):
+                tag = value.split(",")[0].split(";")[0].strip()
+                if 2 <= len(tag) <= 35 and tag.replace("-", "").isalnum() and tag.isascii():
+                    return tag
+        return None
+
+    def _authentication(self) -> tuple[Verdict, ...]:
+        found: list[Verdict] = []
+        for value in self.folded.get("authentication-results", ())[:20]:
+            found += parse_authentication(value)
+        return tuple(found[:200])
+
+    def _fragments(self, text: str, prefixes: tuple[str, ...]) -> tuple[Fragment, ...]:
+        cut = fragments(text)
+        if (
+            prefixes
+            and prefixes[0].lower() in _FORWARDS
+            and not any(p.kind is FragmentKind.REPLY and p.text.strip() for p in cut)
+        ):
+            return (
+                (Fragment(FragmentKind.REPLY, text),) if text else ()
+            )  # forwarded without a word: it is what was meant
+        return cut
+
+    def _kind(
+        self, bodies: Bodies, subject: str, senders: tuple[Mailbox, ...], text: str, signs: tuple[Evidence, ...]
+    ) -> tuple[MailKind, tuple[Evidence, ...], Bounce | None, Disposition | None, Feedback | None]:
+        reports, defects = bodies.reports, self.defects
+        returned = returned_headers(bodies.returned[-1], self.limits, defects) if bodies.returned else ()
+        original = original_id(returned, defects)
+        if "message/feedback-report" in reports:
+            feedback = read_feedback(reports["message/feedback-report"][0], original, defects)
+            return (
+                MailKind.FEEDBACK,
+                (Evidence("feedback", "structure", "message/feedback-report"),),
+                None,
+                None,
+                feedback,
+            )
+        if "message/delivery-status" in reports:
+            recipients = [one for raw in reports["message/delivery-status"] for one in read_status(raw, defects)]
+            bounce = Bounce(tuple(recipients), original, returned)
+            kind = MailKind.BOUNCE if bounce.failed else MailKind.DELIVERY_REPORT
+            if recipients:
+                said = ", ".join(f"{one.recipient}: {one.action} {one.status}" for one in recipients[:5])
+                return kind, (Evidence("delivery-status", "structure", said[:200]),), bounce, None, None
+        if "message/disposition-notification" in reports:
+            receipt = read_disposition(reports["message/disposition-notification"][0], defects)
+            if receipt.original_message_id is None and original is not None:
+                receipt = receipt._replace(original_message_id=original)
+            return (
+                MailKind.DISPOSITION,
+                (Evidence("disposition", "structure", receipt.disposition),),
+                None,
+                receipt,
+                None,
+            )
+        failed = tuple(self.folded.get("x-failed-recipients", ()))
+        free = free_bounce(self.raw, subject, senders, failed, text, self.limits, signs)
+        if free is not None:
+            bounce, evidence = free
+            if original is not None:
+                bounce = bounce._replace(original_message_id=original, original_headers=returned)
+            return MailKind.BOUNCE, (evidence,), bounce, None, None
+        return MailKind.AUTO_REPLY if signs else MailKind.ORDINARY, (), None, None, None
