@@ -1,7 +1,10 @@
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event, Thread
+from signal import SIGINT, pthread_kill
+from threading import Barrier, Event, Thread, get_ident
 from typing import Any
+from unittest.mock import ANY
 from uuid import uuid4
 
 import psycopg
@@ -127,6 +130,31 @@ def test_an_interrupted_leader_leaves_nobody_waiting() -> None:
         thread.join(10)
     assert sorted(type(error).__name__ for error in errors) == ["KeyboardInterrupt"] + ["StoreUnavailable"] * 2
     assert isinstance(group.submit(append()), Appended)
+
+
+def test_a_thread_that_is_interrupted_while_it_waits_holds_nobody_up() -> None:
+    log = GatedLog()
+    group = GroupCommit(log)
+    main = get_ident()
+
+    def interrupt() -> None:
+        while len(group._waiting) < 1:
+            pass
+        time.sleep(0.05)  # so that it sleeps
+        pthread_kill(main, SIGINT)
+
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(group.submit, append())
+        assert log.entered.wait(10)
+        threads.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            group.submit(append())
+        later = threads.submit(group.submit, append())
+        while len(group._waiting) < 1:
+            pass
+        log.gate.set()
+        assert [first.result(10), later.result(10)] == [Appended(1, ANY), Appended(2, ANY)]
+    assert log.head() == 2
 
 
 def test_an_event_that_is_too_large_never_enters_a_batch(log: EventLog) -> None:

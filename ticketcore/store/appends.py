@@ -21,7 +21,7 @@ from ticketcore.store.port import (
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-__all__ = ["check_append", "from_receipt", "learn", "main_stream", "own_clash", "ready"]
+__all__ = ["check_append", "from_receipt", "independent", "learn", "main_stream", "own_clash", "ready"]
 
 _CLAIMS = ("claims",)
 _NIL = UUID(int=0)
@@ -34,6 +34,8 @@ def check_append(append: Append) -> None:
         EventTooLarge: an event's state has more than 262,144 bytes.
         ValueError: a stream's versions don't follow its expected one, or a stream is expected twice.
     """
+    if len(append.expected) == 1 and _follow(append):
+        return
     following = dict(append.expected)
     if len(following) != len(append.expected):
         raise ValueError(f"cannot append command {append.command_id}: a stream is expected twice, expected once each")
@@ -50,6 +52,18 @@ def check_append(append: Append) -> None:
                 " (versions of a stream follow each other)"
             )
         following[stream] = event.originator_version
+
+
+def _follow(append: Append) -> bool:
+    """Return whether all events are of the one expected stream, small enough, and follow its version."""
+    [(expected, version)] = append.expected
+    for event in append.events:
+        version += 1
+        stream = event.originator_id
+        other = stream is not expected and stream != expected
+        if other or event.originator_version != version or len(event.state) > MAX_EVENT_BYTES:
+            return False
+    return isinstance(expected, UUID)
 
 
 def main_stream(append: Append) -> UUID:
@@ -75,6 +89,27 @@ def own_clash(append: Append) -> ClaimConflict | None:
 def from_receipt(receipt: Receipt, digest: bytes) -> Outcome:
     """Return what a receipt that was found says about a command with *digest*."""
     return Repeated(receipt) if receipt.digest == digest else Reused(receipt)
+
+
+def independent(appends: Sequence[Append]) -> bool:
+    """Return whether appends can share a call because no two of them have a stream or a command id in common.
+
+    Others may be able to, too: :func:`ready` looks closer.
+    """
+    if len(appends) == 1:
+        return not appends[0].claims
+    seen: set[UUID | str] = set()
+    count = 0
+    for append in appends:
+        if append.claims or append.releases or append.destroy_events or append.destroy_persons:
+            return False
+        own: set[UUID | str] = {stream for stream, _ in append.expected}
+        own.add(append.command_id)
+        for event in append.events:
+            own.add(event.originator_id)
+        count += len(own)
+        seen |= own
+    return len(seen) == count
 
 
 def ready(appends: Sequence[tuple[int, Append]], known: Mapping[UUID, int]) -> tuple[list[int], list[int]]:

@@ -6,7 +6,7 @@ Source: PostgreSQL's array_send() and the documentation of COPY, "Binary Format"
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from struct import Struct, pack
+from struct import Struct
 from typing import TYPE_CHECKING, ClassVar
 
 import psycopg
@@ -26,6 +26,8 @@ __all__ = ["event_rows", "ints", "key_rows", "raws", "texts", "uuids"]
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _BLOCK = 1 << 18
+_NULL = b"\xff\xff\xff\xff"
+_SHAPE = Struct("!iiiii")  # dimensions, whether there may be NULL, type; then the length and the first index
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TAIL = b"\xff\xff"
 _EVENT = Struct("!hiqiqi16siii")  # columns; position; recorded_at; originator_id; version; then the topic's length
@@ -75,31 +77,35 @@ for _kind, _dumper in ((_Uuids, _UuidsDumper), (_Ints, _IntsDumper), (_Raws, _Ra
     psycopg.adapters.register_dumper(_kind, _dumper)
 
 
-def uuids(values: Iterable[UUID]) -> bytes:
-    """Return a ``uuid[]``."""
-    return _Uuids(_fixed(2950, [b"\0\0\0\x10" + value.bytes for value in values]))
+def uuids(values: Iterable[UUID | None]) -> bytes:
+    """Return a ``uuid[]``; ``None`` is NULL."""
+    items = [_NULL if value is None else b"\0\0\0\x10" + value.bytes for value in values]
+    return _Uuids(_joined(2950, items))
 
 
 def ints(values: Iterable[int | None]) -> bytes:
     """Return an ``int4[]``; ``None`` is NULL."""
-    items = [b"\xff\xff\xff\xff" if value is None else pack("!ii", 4, value) for value in values]
-    return _Ints(_fixed(23, items, nulls=True))
+    items = [_NULL if value is None else b"\0\0\0\4" + value.to_bytes(4, "big", signed=True) for value in values]
+    return _Ints(_joined(23, items))
 
 
-def raws(values: Iterable[bytes]) -> bytes:
-    """Return a ``bytea[]``."""
-    return _Raws(_fixed(17, [len(value).to_bytes(4, "big") + value for value in values]))
+def raws(values: Iterable[bytes | None]) -> bytes:
+    """Return a ``bytea[]``; ``None`` is NULL."""
+    items = [_NULL if value is None else len(value).to_bytes(4, "big") + value for value in values]
+    return _Raws(_joined(17, items))
 
 
 def texts(values: Iterable[str]) -> bytes:
     """Return a ``text[]``."""
-    return _Texts(_fixed(25, [len(raw).to_bytes(4, "big") + raw for raw in (value.encode() for value in values)]))
+    items = [len(raw).to_bytes(4, "big") + raw for raw in (value.encode() for value in values)]
+    return _Texts(_joined(25, items))
 
 
-def _fixed(oid: int, items: list[bytes], *, nulls: bool = False) -> bytes:
+def _joined(oid: int, items: list[bytes]) -> bytes:
+    """Return a one-dimensional array. That it may hold NULL is said of each: PostgreSQL finds out for itself."""
     if not items:
-        return pack("!iii", 0, 0, oid)
-    return b"".join((pack("!iiiii", 1, int(nulls), oid, len(items), 1), *items))
+        return _SHAPE.pack(0, 0, oid, 0, 0)[:12]
+    return b"".join((_SHAPE.pack(1, 1, oid, len(items), 1), *items))
 
 
 def event_rows(events: Sequence[StoredEvent], first: int, recorded_at: datetime) -> Iterator[bytes]:

@@ -78,11 +78,25 @@ class Datastore(PostgresDatastore):
     @contextmanager
     def connection(self) -> Iterator[Connection[DictRow]]:
         """Lend a connection; errors are psycopg's own. An open transaction is rolled back on an error."""
+        connection = self.take()
+        try:
+            with connection:
+                yield connection
+        finally:
+            self.give(connection)
+
+    def take(self) -> Connection[DictRow]:
+        """Return a connection that is the caller's until :meth:`give`; it must then be in no transaction."""
         if self._closed:
             raise StoreUnavailable("this log was closed: expected an open one (open it again)")
-        self.pool.open()
-        with self.pool.connection() as connection:
-            yield connection
+        pool = self.pool
+        if pool.closed:
+            pool.open()
+        return pool.getconn()
+
+    def give(self, connection: Connection[DictRow]) -> None:
+        """Give a connection back."""
+        self.pool.putconn(connection)
 
     def register_type_adapters(self) -> None:
         """Do nothing: appends pass arrays, no composite type is needed."""

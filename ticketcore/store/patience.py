@@ -38,8 +38,11 @@ def patiently(datastore: Datastore, patience: float, work: Callable[[Connection[
     """
 
     def once() -> T:
-        with datastore.connection() as connection:
+        connection = datastore.take()
+        try:
             return work(connection)
+        finally:
+            datastore.give(connection)
 
     def unavailable(error: Exception) -> StoreUnavailable:
         return StoreUnavailable(

@@ -15,7 +15,8 @@ from psycopg.rows import tuple_row
 from ticketcore.errors import ConfigurationError
 from ticketcore.ids import Kind
 from ticketcore.store.append_call import APPEND, arguments, outcomes
-from ticketcore.store.appends import check_append, from_receipt, learn, own_clash, ready
+from ticketcore.store.append_plain import append_plain
+from ticketcore.store.appends import check_append, from_receipt, independent, learn, own_clash, ready
 from ticketcore.store.arrays import event_rows, key_rows, uuids
 from ticketcore.store.datastore import Datastore
 from ticketcore.store.library import expected_of, recorded_at_positions
@@ -102,9 +103,12 @@ class PostgresLog(PostgresApplicationRecorder):
 
     def append(self, batch: Sequence[Append]) -> list[Outcome]:
         """See the port. Raises :class:`EventTooLarge` before anything is sent, StoreUnavailable after a bounded time."""
+        for append in batch:
+            check_append(append)
+        if batch and independent(batch):
+            return self._call(batch)
         found: dict[int, Outcome] = {}
         for number, append in enumerate(batch):
-            check_append(append)
             if (clash := own_clash(append)) is not None:
                 receipt = self.load((), append.command_id).receipt
                 found[number] = from_receipt(receipt, append.digest) if receipt else clash
@@ -265,18 +269,24 @@ class PostgresLog(PostgresApplicationRecorder):
             now = self.datastore.incarnation
             found: dict[int, Outcome] = {}
             for number, append in enumerate(appends):
-                if append.incarnation not in (None, now):
+                if append.incarnation != now and append.incarnation is not None:
                     stream, version = append.expected[0] if append.expected else (append.command_id, 0)
                     found[number] = VersionConflict(stream, version, -1)
+            if not found:
+                return self._ask(connection, appends)
             todo = [append for number, append in enumerate(appends) if number not in found]
-            if todo:
-                call = arguments(todo, keys_here=self._keys_here)
-                with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
-                    rest = iter(outcomes(todo, cursor.execute(APPEND, call, prepare=True).fetchall()))
-                found |= {number: next(rest) for number in range(len(appends)) if number not in found}
-            return [found[number] for number in range(len(appends))]
+            rest = iter(self._ask(connection, todo) if todo else ())
+            return [found[number] if number in found else next(rest) for number in range(len(appends))]
 
         return self._run(work, "append")
+
+    def _ask(self, connection: Connection[DictRow], appends: Sequence[Append]) -> list[Outcome]:
+        plain = append_plain(connection, appends, keys_here=self._keys_here)
+        if plain is not None:
+            return plain
+        call = arguments(appends, keys_here=self._keys_here)
+        with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+            return outcomes(appends, cursor.execute(APPEND, call, prepare=True).fetchall())
 
     def _run(self, work: Callable[[Connection[DictRow]], T], what: str) -> T:
         return patiently(self.datastore, self._patience, work, what)
