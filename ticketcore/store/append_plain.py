@@ -11,7 +11,7 @@ from psycopg import errors
 from ticketcore.store.appends import main_stream
 from ticketcore.store.arrays import ints, raws, texts, uuids
 from ticketcore.store.port import Appended, Outcome
-from ticketcore.store.prepared import Prepared
+from ticketcore.store.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ _UUIDS, _INTS, _RAWS, _TEXTS = 2951, 1007, 1001, 1009
 _TYPES = (
     _UUIDS, _RAWS, _UUIDS, _INTS, _INTS, _UUIDS, _INTS, _UUIDS, _INTS, _TEXTS, _RAWS, _RAWS, _UUIDS, _RAWS,
 )  # fmt: skip
-_CALL = Prepared(
+_CALL = Statement(
     "ticketcore_append_plain",
     f"SELECT * FROM log.append_plain({', '.join(f'${number}' for number in range(1, len(_TYPES) + 1))})",
     _TYPES,
