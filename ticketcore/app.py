@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from ticketcore.api.customers import CustomerCommands
+from ticketcore.api.deliveries import DeliveryCommands
 from ticketcore.api.queries import Queries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
@@ -45,7 +46,7 @@ T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
 
 
-class TicketCore(TicketCommands, CustomerCommands, Queries):
+class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, Queries):
     """Commands and queries of one log.
 
     Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's

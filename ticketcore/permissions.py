@@ -42,6 +42,12 @@ class Action(StrEnum):
     BREACH_SLA = "breach_sla"
     LOG_TIME = "log_time"
     REDACT = "redact"
+    ATTEMPT_DELIVERY = "attempt_delivery"
+    CONFIRM_DELIVERY = "confirm_delivery"
+    FAIL_DELIVERY = "fail_delivery"
+    RETRY_DELIVERY = "retry_delivery"
+    DROP_DELIVERY = "drop_delivery"
+    RECORD_BOUNCE = "record_bounce"
     REGISTER_CUSTOMER = "register_customer"
     IDENTIFY = "identify"
     REMOVE_IDENTITY = "remove_identity"
@@ -92,9 +98,10 @@ _OPERATION = frozenset({_A.REBUILD, _A.VERIFY, _A.IMPORT, _A.MANAGE_KEYS})
 WRITES = frozenset(Action) - READS - _OPERATION
 _SLA = frozenset({_A.APPLY_SLA, _A.FULFIL_SLA, _A.BREACH_SLA})
 _PRIVACY = frozenset({_A.FORGET, _A.REDACT})
+_SENDING = frozenset({_A.ATTEMPT_DELIVERY, _A.CONFIRM_DELIVERY, _A.FAIL_DELIVERY, _A.RECORD_BOUNCE})
 _UNVERIFIED = frozenset({_A.OPEN_TICKET, _A.OPEN_FOLLOW_UP, _A.COMMENT})
 _CUSTOMER = _UNVERIFIED | {_A.RATE, _A.REOPEN, _A.SHOW_TICKET, _A.CUSTOMER_HISTORY}
-_STAFF = (WRITES - _SLA - _PRIVACY - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
+_STAFF = (WRITES - _SLA - _PRIVACY - _SENDING - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.CUSTOMER: _CUSTOMER,
@@ -103,7 +110,7 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.AUDITOR: READS | {_A.VERIFY},
     Role.ANALYST: frozenset({_A.REPORT}),
     Role.PRIVACY_OFFICER: _PRIVACY | (READS - {_A.AGENT_REPORT}),
-    Role.OPERATOR: _OPERATION,
+    Role.OPERATOR: _OPERATION | {_A.RETRY_DELIVERY, _A.DROP_DELIVERY},
     Role.POLICY: frozenset({
         _A.CLASSIFY, _A.PRIORITISE, _A.ASSIGN, _A.UNASSIGN, _A.COMMENT, _A.PEND, _A.HOLD, _A.RESUME, _A.SOLVE, _A.CLOSE,
         _A.REOPEN, _A.LINK, _A.OPEN_FOLLOW_UP, _A.SHOW_TICKET, _A.QUEUE,
@@ -131,6 +138,12 @@ _PHRASES: dict[Action, str] = {
     _A.BREACH_SLA: "breach a service level of",
     _A.LOG_TIME: "log time on",
     _A.REDACT: "redact a comment of",
+    _A.ATTEMPT_DELIVERY: "attempt the delivery of a comment of",
+    _A.CONFIRM_DELIVERY: "confirm the delivery of a comment of",
+    _A.FAIL_DELIVERY: "record the failed delivery of a comment of",
+    _A.RETRY_DELIVERY: "retry the delivery of a comment of",
+    _A.DROP_DELIVERY: "drop the delivery of a comment of",
+    _A.RECORD_BOUNCE: "record a bounce of",
     _A.REGISTER_CUSTOMER: "register",
     _A.REMOVE_IDENTITY: "remove an identity of",
     _A.MOVE_TO_ORGANISATION: "move",

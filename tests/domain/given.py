@@ -108,6 +108,10 @@ sla_breached, time_logged = _builder(ev.SlaBreached), _builder(ev.TimeLogged)
 classified, prioritised = _builder(ev.Classified), _builder(ev.Prioritised)
 
 
+def acknowledged(id_: UUID = T1, **more: Any) -> Fact:
+    return answered(id_, by=Actor.system("acknowledgement"), **more)
+
+
 def merged(source: UUID = T1, target: UUID = T2) -> tuple[Fact, Fact]:
     return fact(ev.Merged, source, target_id=target), fact(ev.Absorbed, target, source_id=source)
 

@@ -41,7 +41,13 @@ def test_an_analyst_sees_reports_only() -> None:
 
 def test_an_operator_sees_no_content() -> None:
     may = {action for action in Action if is_allowed(actor(Role.OPERATOR), action, EVERY_FACT)}
-    assert may == {Action.REBUILD, Action.VERIFY, Action.IMPORT, Action.MANAGE_KEYS}
+    delivery = {Action.RETRY_DELIVERY, Action.DROP_DELIVERY}
+    assert may == {Action.REBUILD, Action.VERIFY, Action.IMPORT, Action.MANAGE_KEYS} | delivery
+
+
+@pytest.mark.parametrize("action", [Action.ATTEMPT_DELIVERY, Action.CONFIRM_DELIVERY, Action.FAIL_DELIVERY])
+def test_only_a_program_says_what_became_of_a_mail(action: Action) -> None:
+    assert [role for role in Role if is_allowed(actor(role), action, EVERY_FACT)] == [Role.SYSTEM]
 
 
 @pytest.mark.parametrize("action", [Action.FORGET, Action.REDACT])

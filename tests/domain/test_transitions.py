@@ -4,7 +4,22 @@ from typing import Any
 
 import pytest
 
-from tests.domain.given import ANA, C1, C2, T1, T2, T3, World, given, in_status, linked, opened, sla_applied
+from tests.domain.given import (
+    ANA,
+    C1,
+    C2,
+    T1,
+    T2,
+    T3,
+    World,
+    acknowledged,
+    given,
+    in_status,
+    linked,
+    opened,
+    sla_applied,
+)
+from ticketcore.domain import delivery_commands as dcmd
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.commands import Command
 from ticketcore.domain.decide import DECIDERS, decide
@@ -41,19 +56,33 @@ ONE_TICKET: dict[str, tuple[type[Command], dict[str, Any]]] = {
     "ticket.sla_breached": (cmd.BreachSla, {"target": SLA}),
     "ticket.time_logged": (cmd.LogTime, {"seconds": 60, "agent_id": "ana"}),
     "ticket.redacted": (cmd.Redact, {"comment": 1, "reason": "card number"}),
+    "ticket.delivery_attempted": (
+        dcmd.AttemptDelivery,
+        {"comment": 4, "attempt": 1, "lease": 600, "message_id": "<a@b>"},
+    ),
+    "ticket.delivered": (dcmd.ConfirmDelivery, {"comment": 4, "attempt": 1}),
+    "ticket.delivery_failed": (
+        dcmd.FailDelivery,
+        {"comment": 4, "attempt": 0, "permanent": True, "reason": "no address"},
+    ),
+    "ticket.delivery_requested": (dcmd.RetryDelivery, {"comment": 4}),
+    "ticket.delivery_dropped": (dcmd.DropDelivery, {"comment": 4, "reason": "answered by phone"}),
+    "ticket.bounced": (dcmd.RecordBounce, {"comment": 4, "kind": "hard"}),
 }
+FIRST = {"ticket.delivered": "ticket.delivery_attempted", "ticket.delivery_requested": "ticket.delivery_failed"}
+"""What has to be recorded before there is something to do."""
 BY_ANOTHER_TICKET = {"ticket.absorbed", "ticket.released"}
 BY_IMPORTS_ONLY = {"ticket.updated"}
 
 
 def a_ticket_in(status: Status) -> World:
-    """T1 in *status*, with a link and a promise, so that a command to remove or end them has something to do."""
+    """T1 in *status*, with a link, a promise and a mail to send, so that a command about them has something to do."""
     first, *rest = in_status(status)
     related = (
         linked(T1, other_id=T3, kind=LinkKind.RELATED),
         linked(T3, other_id=T1, kind=LinkKind.RELATED, inverse=True),
     )
-    before = (opened(T2), opened(T3), first, *related, sla_applied(target=SLA, policy="gold 1"))
+    before = (opened(T2), opened(T3), first, *related, sla_applied(target=SLA, policy="gold 1"), acknowledged())
     world = given(*before, *rest)
     assert world.ticket().status is status
     return world
@@ -79,6 +108,9 @@ def test_a_decision_agrees_with_the_table(topic: str, status: Status) -> None:
         return  # nobody to take away: nothing changes
     if topic == "ticket.participant_removed" and status in VISIBLE:
         world = world.after(*world.when(cmd.AddParticipant, ticket_id=T1, customer_id=C2).events)
+    if topic in FIRST:
+        before, given_ = ONE_TICKET[FIRST[topic]]
+        world = world.after(*world.when(before, ticket_id=T1, **given_).events)
     if changed_already(topic, status) and topic != "ticket.merged":
         assert world.when(cls, ticket_id=T1, **values).events == ()
     elif is_regular(topic, status):

@@ -235,6 +235,20 @@ class TestClaims:
         assert [position(o) for o in outcomes] == [2, 3]
         assert log.owners("identity:mail") == {b"ana@example.org": b}
 
+    def test_an_owner_can_release_a_value_and_claim_it_anew_in_one_append(self, log: EventLog) -> None:
+        a = uuid4()
+        log.append([append(a, claims=[claim(a, b"1", -4)])])
+        log.append([append(a, 1, claims=[claim(a, b"1", -4), claim(a, b"2", -4)], releases=[Release(a, -4)])])
+        assert log.claims_of(a) == [claim(a, b"1", -4), claim(a, b"2", -4)]
+
+    def test_claims_below_a_value_come_in_its_order(self, log: EventLog) -> None:
+        a, b = uuid4(), uuid4()
+        log.append([append(a, claims=[claim(a, value) for value in (b"\x02", b"\x00\x01", b"\x03", b"\x01")])])
+        log.append([append(b, claims=[Claim("identity:phone", b"\x00", b, 1)])])
+        assert [c.value for c in log.claims_below("identity:mail", b"\x03", 10)] == [b"\x00\x01", b"\x01", b"\x02"]
+        assert log.claims_below("identity:mail", b"\x03", 1) == [claim(a, b"\x00\x01")]
+        assert log.claims_below("identity:mail", b"\x00", 10) == []
+
     def test_a_refused_command_neither_claims_nor_releases(self, log: EventLog) -> None:
         a = uuid4()
         log.append([append(a, claims=[claim(a, b"1")])])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 
 import ticketcore.domain.customer_events
+import ticketcore.domain.delivery_events
 import ticketcore.domain.ticket_events  # noqa: F401 - importing the modules makes their events known
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.ids import Kind, Number, aggregate_id

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from ticketcore.domain import decide_customer, decide_relations, decide_ticket
+from ticketcore.domain import decide_customer, decide_delivery, decide_relations, decide_ticket
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.commands import Command
 from ticketcore.domain.context import Context
@@ -22,6 +22,7 @@ __all__ = ["DECIDERS", "Decision", "States", "decide", "facts_of"]
 DECIDERS: dict[type[Any], Decider] = {
     **decide_ticket.DECIDERS,
     **decide_relations.DECIDERS,
+    **decide_delivery.DECIDERS,
     **decide_customer.DECIDERS,
 }
 """Command class -> its decider; every command has one."""

@@ -7,7 +7,7 @@ from typing import Any
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.context import Context
-from ticketcore.domain.decide_ticket import known_comment, opening
+from ticketcore.domain.decide_ticket import known_comment, opening, queued
 from ticketcore.domain.decision import NOTHING, Decider, Decision, States, found_ticket, guard
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import LinkKind
@@ -62,7 +62,7 @@ def _follow_up(command: cmd.OpenFollowUp, states: States, context: Context) -> D
         direction=command.direction,
         follow_up_of=ticket.id,
     )
-    return Decision((event, context.stamp(ev.FollowUpOpened, ticket, new_id=event.originator_id)))
+    return Decision((event, context.stamp(ev.FollowUpOpened, ticket, new_id=event.originator_id)), queued(event))
 
 
 def _ends(command: cmd.Link, states: States, topic: str) -> tuple[tuple[Ticket, Ticket, bool], ...]:

@@ -10,6 +10,7 @@ from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
 from ticketcore.domain.context import Context
 from ticketcore.domain.decision import NOTHING, Decider, Decision, States, content_of, found_ticket, guard
+from ticketcore.domain.deliveries import begun, claims_of, is_outgoing
 from ticketcore.domain.priority import priority_of
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS
@@ -17,7 +18,7 @@ from ticketcore.domain.types import Channel, Direction, Status
 from ticketcore.errors import InvalidCommand, NotFound, WrongState
 from ticketcore.store.port import Claim
 
-__all__ = ["DECIDERS", "OWN_TEXT", "known_comment", "opening"]
+__all__ = ["DECIDERS", "OWN_TEXT", "known_comment", "opening", "queued"]
 
 OWN_TEXT = "ticket"
 """Kind of the claims that tie a ticket's own text to a customer; ``value``: both ids' bytes, the ticket's first."""
@@ -56,7 +57,12 @@ def _open(command: cmd.OpenTicket, _: States, context: Context) -> Decision:
         external=command.external,
     )
     claims = (context.claim("external", command.external, event),) if command.external else ()
-    return Decision((event,), claims)
+    return Decision((event,), (*claims, *queued(event)))
+
+
+def queued(event: Event) -> tuple[Claim, ...]:
+    """Return the claims by which workers find a message that goes out by mail."""
+    return claims_of(event.originator_id, (begun(event),)) if is_outgoing(event) else ()
 
 
 def _simple(event: type[Event], changed: Any, payload: Any) -> Decider:
@@ -127,7 +133,7 @@ def _comment(command: cmd.Comment, states: States, context: Context) -> Decision
         events.append(context.stamp(ev.Resumed, ticket))
     elif inbound and ticket.status is Status.SOLVED:
         events.append(context.stamp(ev.Reopened, ticket))
-    return Decision(tuple(events))
+    return Decision(tuple(events), queued(events[0]))
 
 
 def known_comment(ticket: Ticket, version: int) -> None:

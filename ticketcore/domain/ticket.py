@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.deliveries import begun, evolve_deliveries, is_outgoing
 from ticketcore.domain.transitions import TRANSITIONS
 from ticketcore.domain.types import Channel, Direction, Level, LinkKind, Priority, SlaTarget, Status
 from ticketcore.ids import number_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ticketcore.domain.base import Event
+    from ticketcore.domain.deliveries import Delivery
 
 __all__ = ["Ticket", "evolve", "project"]
 
@@ -31,6 +33,7 @@ class Ticket(NamedTuple):
         links: ``(other ticket, kind, inverse)``.
         sla: ``(target, "active" | "fulfilled" | "breached")``.
         sla_terms: ``(target, due time, policy)`` as last applied.
+        deliveries: how far each outgoing mail is, in order of their comments.
     """
 
     id: UUID
@@ -68,6 +71,7 @@ class Ticket(NamedTuple):
     reopens: int = 0
     seconds_logged: int = 0
     sla_terms: tuple[tuple[SlaTarget, datetime | None, str], ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
     @property
     def number(self) -> str:
@@ -126,6 +130,7 @@ def _opened(event: ev.Opened) -> Ticket:
         source_state=meta.source.state if meta.source else None,
         comments=(event.originator_version,),
         persons=((event.originator_version, event.requester_id),) if event.requester_id else (),
+        deliveries=(begun(event),) if is_outgoing(event) else (),
     )
 
 
@@ -141,7 +146,12 @@ def _commented(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
         "comments": (*t.comments, e.originator_version),
         "persons": (*t.persons, (e.originator_version, person)) if person else t.persons,
         "status": Status.OPEN if answered else t.status,
+        "deliveries": (*t.deliveries, begun(e)) if is_outgoing(e) else t.deliveries,
     }
+
+
+def _delivery(t: Ticket, e: Event) -> Mapping[str, object]:
+    return {"deliveries": evolve_deliveries(t.deliveries, e)}
 
 
 def _sla_applied(t: Ticket, e: ev.SlaApplied) -> Mapping[str, object]:
@@ -189,4 +199,11 @@ _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
     "ticket.time_logged": lambda t, e: {"seconds_logged": t.seconds_logged + e.seconds},
     "ticket.updated": lambda t, e: {"status": e.status or t.status},
     "ticket.redacted": lambda t, e: {"redacted": t.redacted | {e.version}},
-}
+    **dict.fromkeys(
+        (
+            "ticket.delivery_attempted", "ticket.delivered", "ticket.delivery_failed", "ticket.delivery_requested",
+            "ticket.delivery_dropped", "ticket.bounced",
+        ),
+        _delivery,
+    ),
+}  # fmt: skip

@@ -49,7 +49,10 @@ TRANSITIONS: dict[str, Transition] = {
     "ticket.follow_up_opened": Transition((_S.CLOSED,), None, "write into the ticket itself, it is not closed"),
     **{
         f"ticket.{name}": Transition(tuple(Status), None, "")
-        for name in ("released", "redacted", "updated")
+        for name in (
+            "released", "redacted", "updated", "delivery_attempted", "delivered", "delivery_failed", "delivery_requested",
+            "delivery_dropped", "bounced",
+        )
     },
 }  # fmt: skip
 """Topic -> its transition. ``ticket.opened`` makes a ticket that is new and stands in no row."""

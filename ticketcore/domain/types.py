@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from ticketcore.domain.invalid import Frozen, Value
 
 __all__ = [
-    "Actor", "Assurance", "Channel", "Direction", "Frozen", "IdentityKind", "Label", "Level", "LinkKind", "Personal",
+    "Actor", "Assurance", "BounceKind", "Channel", "DeliveryState", "Direction", "Frozen", "IdentityKind", "Label", "Level", "LinkKind", "Personal",
     "Priority", "Role", "SlaTarget", "Status", "Text", "UtcTime", "is_personal",
 ]  # fmt: skip
 
@@ -93,6 +93,29 @@ class Direction(StrEnum):
     INBOUND = "inbound"
     OUTBOUND = "outbound"
     INTERNAL = "internal"
+
+
+class DeliveryState(StrEnum):
+    """How far an outgoing mail is.
+
+    ``waiting`` for its first attempt; ``sending``: a worker has it; ``retrying`` after a passing failure; ``delivered``
+    to a mail server; ``failed``: given up, or come back; ``dropped`` by hand.
+    """
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    RETRYING = "retrying"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class BounceKind(StrEnum):
+    """What a bounce says: the mail will never arrive, could not be delivered for now, or is late and still tried."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    DELAYED = "delayed"
 
 
 class Priority(StrEnum):

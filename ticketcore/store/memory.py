@@ -119,6 +119,11 @@ class MemoryLog(POPOApplicationRecorder):
         with self._database_lock:
             return {value: claim.owner for (found, value), claim in self._claims.items() if found == kind}
 
+    def claims_below(self, kind: str, value: bytes, limit: int) -> list[Claim]:
+        with self._database_lock:
+            found = [claim for claim in self._claims.values() if claim.kind == kind and claim.value < value]
+        return sorted(found)[:limit]
+
     def put_blob(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()
         self._blobs.setdefault(digest, content)

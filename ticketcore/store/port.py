@@ -238,6 +238,9 @@ class EventLog(Protocol):
     def owners(self, kind: str) -> dict[bytes, UUID]:
         """Return all claims of a kind: value -> owner."""
 
+    def claims_below(self, kind: str, value: bytes, limit: int) -> list[Claim]:
+        """Return at most *limit* claims of a kind whose values lie below *value*, in the values' order."""
+
     def put_blob(self, content: bytes) -> str:
         """Store sealed bytes durably; return their SHA-256 in hex. Storing the same bytes again is a no-op."""
 

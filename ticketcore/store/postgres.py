@@ -193,6 +193,10 @@ class PostgresLog(PostgresApplicationRecorder):
     def owners(self, kind: str) -> dict[bytes, UUID]:
         return dict(self._fetch("SELECT value, owner FROM log.claims WHERE kind = %b", "read claims", kind))
 
+    def claims_below(self, kind: str, value: bytes, limit: int) -> list[Claim]:
+        query = "SELECT kind, value, owner, ref FROM log.claims WHERE kind = %b AND value < %b ORDER BY value LIMIT %b"
+        return [Claim(*row) for row in self._fetch(query, "read claims", kind, value, limit)]
+
     def put_blob(self, content: bytes) -> str:
         digest = hashlib.sha256(content).digest()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import ticketcore.domain.customer_events
+import ticketcore.domain.delivery_events
 import ticketcore.domain.ticket_events  # noqa: F401 - importing the modules makes their events known
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.errors import TicketCoreError

@@ -1,0 +1,127 @@
+"""Commands to a ticket's outgoing mails, and what is due or was given up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from ticketcore.api.base import Api, Name
+from ticketcore.domain import delivery_commands as cmd
+from ticketcore.domain.deliveries import OUTGOING, UNDELIVERED, due_before, due_of, undelivered_of
+from ticketcore.execution import Options, Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from ticketcore.domain.deliveries import Due
+    from ticketcore.domain.types import Actor, BounceKind
+
+__all__ = ["DeliveryCommands"]
+
+
+class DeliveryCommands(Api):
+    """One method per command to an outgoing mail; *comment* is the version of the comment's event.
+
+    Every method raises as those of :class:`~ticketcore.api.tickets.TicketCommands`, and ``NotFound`` where the comment is
+    no outgoing mail.
+    """
+
+    def attempt_delivery(
+        self,
+        ticket: Name,
+        *,
+        by: Actor,
+        comment: int,
+        attempt: int,
+        lease: int,
+        message_id: str,
+        to: str | None = None,
+        recipients: Sequence[Name] = (),
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Take a mail to send it. Only who gets a result that is not ``repeated`` sends it.
+
+        Raises:
+            WrongState: another attempt was made, or nothing is to be sent any more.
+        """
+        ids = tuple(filter(None, map(self._customer, recipients)))
+        return self._do(
+            cmd.AttemptDelivery, by, options, ticket_id=self._ticket(ticket), comment=comment, attempt=attempt, lease=lease,
+            message_id=message_id, to=to, recipients=ids,
+        )  # fmt: skip
+
+    def confirm_delivery(
+        self,
+        ticket: Name,
+        *,
+        by: Actor,
+        comment: int,
+        attempt: int,
+        refused: Sequence[Name] = (),
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Say that the mail server took the mail; *refused*: whose addresses it refused."""
+        ids = tuple(filter(None, map(self._customer, refused)))
+        return self._do(
+            cmd.ConfirmDelivery, by, options, ticket_id=self._ticket(ticket), comment=comment, attempt=attempt, refused=ids
+        )  # fmt: skip
+
+    def fail_delivery(
+        self,
+        ticket: Name,
+        *,
+        by: Actor,
+        comment: int,
+        attempt: int,
+        permanent: bool,
+        reason: str,
+        code: int | None = None,
+        text: str | None = None,
+        retry_at: datetime | None = None,
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Say that the mail did not go out; without *retry_at* it is a dead letter."""
+        return self._do(
+            cmd.FailDelivery, by, options, ticket_id=self._ticket(ticket), comment=comment, attempt=attempt,
+            permanent=permanent, reason=reason, code=code, text=text, retry_at=retry_at,
+        )  # fmt: skip
+
+    def retry_delivery(self, ticket: Name, *, by: Actor, comment: int, **options: Unpack[Options]) -> Recorded:
+        """Try a mail again at once that was given up, dropped or waits for its next attempt."""
+        return self._do(cmd.RetryDelivery, by, options, ticket_id=self._ticket(ticket), comment=comment)
+
+    def drop_delivery(
+        self, ticket: Name, *, by: Actor, comment: int, reason: str, **options: Unpack[Options]
+    ) -> Recorded:
+        """Give a mail up for good."""
+        return self._do(cmd.DropDelivery, by, options, ticket_id=self._ticket(ticket), comment=comment, reason=reason)
+
+    def record_bounce(
+        self,
+        ticket: Name,
+        *,
+        by: Actor,
+        kind: BounceKind | str,
+        comment: int | None = None,
+        status: str | None = None,
+        recipient: str | None = None,
+        recipient_id: Name | None = None,
+        text: str | None = None,
+        message: UUID | None = None,
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Record that a mail came back; *message*: id of the inbound message that told it."""
+        values: dict[str, Any] = {"status": status, "recipient": recipient, "text": text, "message_id": message}
+        return self._do(
+            cmd.RecordBounce, by, options, ticket_id=self._ticket(ticket), comment=comment, kind=kind,
+            recipient_id=self._customer(recipient_id), **values,
+        )  # fmt: skip
+
+    def due_deliveries(self, now: datetime, limit: int = 100) -> Sequence[Due]:
+        """Return the mails to send that are due before *now*, the longest due first; for the outgoing worker."""
+        return [due_of(claim.value) for claim in self._log.claims_below(OUTGOING, due_before(now), limit)]
+
+    def undelivered(self) -> Sequence[tuple[UUID, int]]:
+        """Return ticket and comment of every mail that was given up and not dropped, oldest ticket first."""
+        return [undelivered_of(value) for value in sorted(self._log.owners(UNDELIVERED))]
