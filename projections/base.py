@@ -7,18 +7,18 @@ The main row of an aggregate holds the fold's whole state: loading the states of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ticketcore.domain import ticket as domain
 from ticketcore.domain.base import Event
-from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.types import Channel, Level, Priority, Status
+from ticketcore.domain.ticket import opened
+from ticketcore.domain.ticket_events import Opened
+from ticketcore.domain.types import Level, Priority, Status
 from ticketcore.ids import Kind, number_of
 
-__all__ = ["NOTHING", "Change", "Model", "Row", "State", "Table", "TicketRow", "Write", "ticket_columns", "ticket_of"]
+__all__ = [
+    "NOTHING", "Change", "Draft", "Model", "Row", "State", "Table", "Write", "draft_of", "draft_opened", "row_of",
+]  # fmt: skip
 
 Row = Any
 """A NamedTuple whose fields are the table's columns, in order; the first one is the aggregate's id."""
@@ -66,7 +66,8 @@ class Model(NamedTuple):
         sql: the files that make its tables and views, in order.
         mains: the main table by kind of aggregate; events of other kinds do not concern the model.
         children: the other tables.
-        evolve: ``(state or None, event) -> Change``; pure. The row's ``version`` is kept by the caller.
+        evolve: ``(state or None, event) -> Change``. It may change the state that it is given and return it: to the fold
+            of a batch, which alone holds states, rows go in and rows come out. The row's ``version`` is kept by the caller.
         begin: main row -> state, once for each aggregate of a batch.
         row: state -> main row; ``row(begin(x)) == x``.
     """
@@ -86,46 +87,6 @@ class Model(NamedTuple):
         return (*self.mains.values(), *self.children)
 
 
-class TicketRow(Protocol):
-    """The columns from which a ticket's state is taken up again, and into which it goes."""
-
-    @property
-    def ticket_id(self) -> UUID: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def requester_id(self) -> UUID | None: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def source_state(self) -> str | None: ...
-    @property
-    def status_before_merge(self) -> str | None: ...
-    @property
-    def team_id(self) -> str | None: ...
-    @property
-    def agent_id(self) -> str | None: ...
-    @property
-    def category(self) -> str | None: ...
-    @property
-    def subcategory(self) -> str | None: ...
-    @property
-    def priority(self) -> str | None: ...
-    @property
-    def impact(self) -> str | None: ...
-    @property
-    def urgency(self) -> str | None: ...
-    @property
-    def merged_into(self) -> UUID | None: ...
-    @property
-    def opened_at(self) -> datetime: ...
-    @property
-    def last_event_at(self) -> datetime: ...
-
-
-_CHANNELS = {member.value: member for member in Channel}
 _STATUSES: dict[str | None, Status] = {member.value: member for member in Status}
 _PRIORITIES: dict[str | None, Priority] = {member.value: member for member in Priority}
 _LEVELS: dict[str | None, Level] = {member.value: member for member in Level}
@@ -135,49 +96,69 @@ number = lru_cache(maxsize=16_384)(number_of)
 """``number_of``, remembered: every model asks for a batch's new tickets."""
 
 
-def ticket_of(row: TicketRow) -> Ticket:
-    """Return the domain's state of a row's ticket, as far as the rows keep it, to go on with the domain's ``evolve``."""
-    return Ticket(
-        id=row.ticket_id,
-        version=row.version,
-        status=_STATUSES[row.status],
-        channel=_CHANNELS[row.channel],
-        opened_at=row.opened_at,
-        last_at=row.last_event_at,
-        requester_id=row.requester_id,
-        team_id=row.team_id,
-        agent_id=row.agent_id,
-        category=row.category,
-        subcategory=row.subcategory,
-        impact=_LEVELS.get(row.impact),
-        urgency=_LEVELS.get(row.urgency),
-        priority=_PRIORITIES.get(row.priority),
-        source_state=row.source_state,
-        merged_into=row.merged_into,
-        before_merge=_STATUSES.get(row.status_before_merge),
+class Draft:
+    """A ticket's row in the making: its columns as attributes, private to the fold of one batch.
+
+    What the domain's rules look at is as they know it: ``status``, ``priority``, ``impact`` and ``urgency`` as enums,
+    ``status_before_merge`` as ``before_merge``, ``last_event_at`` as ``last_at``.
+    """
+
+    reason: str | None = None
+    reason_before_merge: str | None = None
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+def draft_of(row: Any) -> Draft:
+    """Take up a row: all of ``TicketRow``'s columns, and its own."""
+    draft = Draft()
+    fields = draft.__dict__
+    fields.update(zip(row._fields, row, strict=True))
+    fields["status"] = _STATUSES[row.status]
+    fields["before_merge"] = _STATUSES.get(row.status_before_merge)
+    fields["priority"] = _PRIORITIES.get(row.priority)
+    fields["impact"], fields["urgency"] = _LEVELS.get(row.impact), _LEVELS.get(row.urgency)
+    fields["last_at"] = row.last_event_at
+    return draft
+
+
+def draft_opened(event: Opened, columns: Mapping[str, Any]) -> Draft:
+    """Begin a row by the domain's rules. *columns*: those of the model's own."""
+    ticket = opened(event)
+    draft = Draft()
+    draft.__dict__.update(columns)
+    draft.__dict__.update(
+        ticket_id=ticket.id,
+        version=ticket.version,
+        number=number(ticket.id),
+        external=ticket.external,
+        channel=ticket.channel.value,
+        requester_id=ticket.requester_id,
+        status=ticket.status,
+        source_state=ticket.source_state,
+        before_merge=None,
+        team_id=ticket.team_id,
+        agent_id=ticket.agent_id,
+        category=ticket.category,
+        subcategory=ticket.subcategory,
+        priority=ticket.priority,
+        impact=ticket.impact,
+        urgency=ticket.urgency,
+        merged_into=None,
+        opened_at=ticket.opened_at,
+        last_at=ticket.last_at,
     )
+    return draft
 
 
-def ticket_after(ticket: Ticket, event: Event) -> Ticket:
-    """Return the domain's state after *event*: status, team and the like follow the domain's rules and no others."""
-    return domain.evolve(ticket, event) or ticket
-
-
-def ticket_columns(ticket: Ticket) -> dict[str, Any]:
-    """Return the columns that hold the domain's state."""
-    return {
-        "version": ticket.version,
-        "requester_id": ticket.requester_id,
-        "status": ticket.status.value,
-        "source_state": ticket.source_state,
-        "status_before_merge": ticket.before_merge.value if ticket.before_merge else None,
-        "team_id": ticket.team_id,
-        "agent_id": ticket.agent_id,
-        "category": ticket.category,
-        "subcategory": ticket.subcategory,
-        "priority": ticket.priority.value if ticket.priority else None,
-        "impact": ticket.impact.value if ticket.impact else None,
-        "urgency": ticket.urgency.value if ticket.urgency else None,
-        "merged_into": ticket.merged_into,
-        "last_event_at": ticket.last_at,
-    }
+def row_of(cls: Any, draft: Draft, columns: Mapping[str, Any]) -> Any:
+    """Return a draft as a row of *cls*. *columns*: the model's own that are worked out at the end."""
+    fields = {**draft.__dict__, **columns}
+    for name in ("status", "priority", "impact", "urgency", "before_merge"):
+        value = fields[name]
+        if value is not None:
+            fields[name] = value.value
+    fields["status_before_merge"], fields["last_event_at"] = fields["before_merge"], fields["last_at"]
+    return cls._make([fields[name] for name in cls._fields])

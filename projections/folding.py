@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from projections.base import Model, Row, Write
+from projections.base import Model, Row, State, Write
 from projections.feed import Decode
 from ticketcore.ids import Kind
 
@@ -63,13 +63,14 @@ class Folded(NamedTuple):
 
 def decoded(decode: Decode, records: Iterable[Record]) -> list[Item]:
     """Decode *records*; what can't be read keeps its cause, so that a model can park it."""
-    items = []
+    items: list[Item] = []
+    make, add = tuple.__new__, items.append  # a NamedTuple's own way is a function in Python
     for record in records:
-        kind = record.originator_id.int >> 120
+        kind = record[2].int >> 120
         try:
-            items.append(Item(record, kind, decode(record)))
+            add(make(Item, (record, kind, decode(record), None)))
         except Exception as error:  # noqa: BLE001 whatever a stored event holds must not stop the others
-            items.append(Item(record, kind, None, cause_of(error)))
+            add(Item(record, kind, None, cause_of(error)))
     return items
 
 
@@ -106,8 +107,13 @@ def fold(
     kinds = frozenset(map(int, model.mains))
     groups: dict[int, list[Item]] = {}
     for item in items:
-        if item.kind in kinds or (item.event is None and item.kind not in _KINDS):
-            groups.setdefault(item.record.originator_id.int, []).append(item)
+        record, kind, event, _ = item
+        if kind in kinds or (event is None and kind not in _KINDS):
+            id_ = record[2].int
+            if id_ in groups:
+                groups[id_].append(item)
+            else:
+                groups[id_] = [item]
         # else: of no concern; but what a newer library records about a new kind of aggregate is parked, not dropped
     for group in groups.values():
         _fold_one(model, group, states, parked, left_out.get(group[0].record.originator_id, ()), folded)
@@ -131,6 +137,7 @@ def _fold_one(
     held = 0 if row is None else row.version
     state = None if row is None else model.begin(row)
     stuck, touched = parked.get(id_), False
+    done: list[Event] = []
     writes: list[Write] = []
     evolve = model.evolve
     for record, _, event, error in items:
@@ -151,9 +158,12 @@ def _fold_one(
                 state, written = evolve(state, event)
             except Exception as failure:  # noqa: BLE001 one ticket's poison must not stop the others
                 problem = cause_of(failure)
+                state = _again(model, row, done)
             else:
                 touched, held = True, version
-                writes += written
+                done.append(event)
+                if written:
+                    writes += written
                 continue
         stuck = version if stuck is None else min(stuck, version)
         folded.parked.append(Parked(record.position, id_, version, record.topic, problem))
@@ -163,3 +173,11 @@ def _fold_one(
         folded.mains[table][id_] = row if row.version == held else row._replace(version=held)
         for table, written_row in writes:
             folded.children[table][written_row[:_KEY]] = written_row
+
+
+def _again(model: Model, row: Row | None, events: Iterable[Event]) -> State | None:
+    """Return the state before an event that failed: it may have left a state half changed."""
+    state = None if row is None else model.begin(row)
+    for event in events:
+        state, _ = model.evolve(state, event)
+    return state

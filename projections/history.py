@@ -8,6 +8,7 @@ shows without touching a message. Meanings stand in sql/history.sql.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -75,23 +76,24 @@ class Redaction(NamedTuple):
 
 def evolve(row: Row | None, event: Event) -> Change:
     """Return whose the ticket is, or who the customer is, after *event*, and the messages that it adds."""
-    if isinstance(event, cv.CustomerEvent):
-        return _customer(row, event), NOTHING
     if row is None:
-        return _opened(event) if isinstance(event, ev.Opened) else (None, NOTHING)
-    owner: TicketOwner = row
-    version = event.originator_version
-    if isinstance(event, ev.Commented):
-        message = _message(event, "commented", event.direction.value, event.channel.value, event.author_id)
-        return owner, (message,)
-    if isinstance(event, ev.RequesterChanged):
-        return owner._replace(requester_id=event.requester_id), NOTHING
-    if isinstance(event, ev.CommentCorrected):
-        return owner, (_message(event, "comment_corrected", None, None, None, event.comment),)
-    if isinstance(event, ev.Redacted):
-        gone = Redaction(owner.ticket_id, event.version, version, event.meta.occurred_at, event.reason)
-        return owner, (Write("redactions", gone),)
-    return owner, NOTHING
+        first = _FIRST.get(event.TOPIC)
+        return first(event) if first is not None else (None, NOTHING)
+    rule = _RULES.get(event.TOPIC)
+    return rule(row, event) if rule is not None else (row, NOTHING)
+
+
+def _commented(owner: TicketOwner, event: ev.Commented) -> Change:
+    return owner, (_message(event, "commented", event.direction.value, event.channel.value, event.author_id),)
+
+
+def _corrected(owner: TicketOwner, event: ev.CommentCorrected) -> Change:
+    return owner, (_message(event, "comment_corrected", None, None, None, event.comment),)
+
+
+def _redacted(owner: TicketOwner, event: ev.Redacted) -> Change:
+    gone = Redaction(owner.ticket_id, event.version, event.originator_version, event.meta.occurred_at, event.reason)
+    return owner, (Write("redactions", gone),)
 
 
 def _opened(event: ev.Opened) -> Change:
@@ -125,23 +127,23 @@ def _message(
     return Write("correspondence", message)
 
 
-def _customer(row: CustomerRow | None, event: cv.CustomerEvent) -> CustomerRow | None:
-    if row is None:
-        if not isinstance(event, cv.Registered):
-            return None
-        id_, version = event.originator_id, event.originator_version
-        times = event.meta.occurred_at
-        return CustomerRow(id_, version, number(id_), event.external, event.organisation_id, event.language, times)
-    changes: dict[str, Any] = {}
-    if isinstance(event, cv.Moved):
-        changes["organisation_id"] = event.organisation_id
-    elif isinstance(event, cv.CustomerMerged):
-        changes["merged_into"] = event.target_id
-    elif isinstance(event, cv.CustomerUnmerged):
-        changes["merged_into"] = None
-    elif isinstance(event, cv.CustomerForgotten):
-        changes["forgotten"] = True
-    return row._replace(**changes) if changes else row
+def _registered(event: cv.Registered) -> Change:
+    id_, version = event.originator_id, event.originator_version
+    times = event.meta.occurred_at
+    return CustomerRow(id_, version, number(id_), event.external, event.organisation_id, event.language, times), NOTHING
+
+
+_FIRST: dict[str, Callable[[Any], Change]] = {"ticket.opened": _opened, "customer.registered": _registered}
+_RULES: dict[str, Callable[[Any, Any], Change]] = {
+    "ticket.commented": _commented,
+    "ticket.comment_corrected": _corrected,
+    "ticket.redacted": _redacted,
+    "ticket.requester_changed": lambda row, e: (row._replace(requester_id=e.requester_id), NOTHING),
+    "customer.moved": lambda row, e: (row._replace(organisation_id=e.organisation_id), NOTHING),
+    "customer.merged": lambda row, e: (row._replace(merged_into=e.target_id), NOTHING),
+    "customer.unmerged": lambda row, _: (row._replace(merged_into=None), NOTHING),
+    "customer.forgotten": lambda row, _: (row._replace(forgotten=True), NOTHING),
+}
 
 
 def _same(row: Row) -> Row:

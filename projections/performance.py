@@ -8,7 +8,7 @@ never reopened. The columns' meanings stand in sql/performance.sql.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,20 +16,18 @@ from uuid import UUID
 from projections.base import (
     NOTHING,
     Change,
+    Draft,
     Model,
-    Row,
     State,
     Table,
     Write,
-    number,
-    ticket_after,
-    ticket_columns,
-    ticket_of,
+    draft_of,
+    draft_opened,
+    row_of,
 )
-from ticketcore.domain import ticket as domain
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
-from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.ticket import standing
 from ticketcore.domain.types import Direction, SlaTarget, Status
 from ticketcore.ids import Kind
 
@@ -120,133 +118,133 @@ class Interval(NamedTuple):
     started_version: int
 
 
-class Course(NamedTuple):
-    """The fold's state: the domain's ticket, and the facts, whose columns of the ticket are filled in at the end."""
-
-    ticket: Ticket
-    facts: Facts
-
-
-def begin(row: Row) -> Course:
-    """Take up a row."""
-    return Course(ticket_of(row), row)
-
-
-def finish(state: Course) -> Facts:
+def finish(facts: Draft) -> Facts:
     """Return the row of a state."""
-    facts = state.facts
     one_touch = facts.public_replies == 1 and not facts.reopens and facts.first_solved_at is not None
-    return facts._replace(one_touch=one_touch, **ticket_columns(state.ticket))
+    row: Facts = row_of(Facts, facts, {"one_touch": one_touch})
+    return row
 
 
-def evolve(state: State | None, event: Event) -> Change:
+def evolve(facts: State | None, event: Event) -> Change:
     """Return the ticket's facts after *event* and the intervals that it begins or ends."""
-    if state is None:
+    if facts is None:
         return _opened(event) if isinstance(event, ev.Opened) else (None, NOTHING)
-    before, facts = state
-    after = ticket_after(before, event)
-    changes: dict[str, Any] = {}
-    moved = after.source_state != before.source_state
-    if after.status is not before.status:
-        moved = True
-        _status_changed(facts, event, before.status, after.status, changes)
-    if after.team_id != before.team_id:
-        moved = True
-        changes["team_changes"] = facts.team_changes + 1
-        if after.team_id and before.team_id:
-            changes["team_reassignments"] = facts.team_reassignments + 1
-    if after.agent_id != before.agent_id:
-        moved = True
-        changes["agent_changes"] = facts.agent_changes + 1
-        if after.agent_id and before.agent_id:
-            changes["agent_reassignments"] = facts.agent_reassignments + 1
-    change = _CHANGES.get(event.TOPIC)
-    if change is not None:
-        changes.update(change(facts, event))
-    _from_meta(facts, event, changes)
-    if not moved:
-        return Course(after, facts._replace(**changes) if changes else facts), NOTHING
-    changes["interval_seq"] = facts.interval_seq + 1
-    changes["interval_started_at"] = after.last_at
-    changes["interval_started_version"] = after.version
-    ended, facts = facts, facts._replace(**changes)
-    return Course(after, facts), (_interval(before, ended, after.last_at), _interval(after, facts, None))
+    meta = event.meta
+    facts.version, facts.last_at = event.originator_version, meta.occurred_at
+    rule = _RULES.get(event.TOPIC)
+    if rule is not None:
+        rule(facts, event)
+    if meta.irregular or meta.source is not None:
+        _from_meta(facts, event)
+    changes = standing(facts, event)
+    return facts, _moved(facts, event, changes) if changes else NOTHING
+
+
+def _moved(facts: Draft, event: Event, changes: Mapping[str, object]) -> Sequence[Write]:
+    """Take over what the domain changes; return the interval that ends by it and the one that begins, if so."""
+    status, source_state, team, agent = facts.status, facts.source_state, facts.team_id, facts.agent_id
+    facts.__dict__.update(changes)
+    if (
+        facts.status is status
+        and facts.source_state == source_state
+        and facts.team_id == team
+        and facts.agent_id == agent
+    ):
+        return NOTHING
+    if facts.status is not status:
+        _status_changed(facts, event, status)
+    if facts.team_id != team:
+        facts.team_changes += 1
+        facts.team_reassignments += 1 if facts.team_id and team else 0
+    if facts.agent_id != agent:
+        facts.agent_changes += 1
+        facts.agent_reassignments += 1 if facts.agent_id and agent else 0
+    ended = Interval(
+        facts.ticket_id,
+        facts.interval_seq,
+        facts.interval_started_at,
+        facts.last_at,
+        status.value,
+        source_state,
+        team,
+        agent,
+        facts.interval_started_version,
+    )
+    facts.interval_seq += 1
+    facts.interval_started_at = facts.last_at
+    facts.interval_started_version = facts.version
+    return Write("intervals", ended), _running(facts)
 
 
 def _opened(event: ev.Opened) -> Change:
-    ticket = domain.evolve(None, event)
-    if ticket is None:
-        return None, NOTHING
-    changes: dict[str, Any] = {}
-    facts = Facts(
-        ticket_id=ticket.id,
-        number=number(ticket.id),
-        external=ticket.external,
-        channel=ticket.channel.value,
-        language=event.language,
-        opening_team_id=ticket.team_id,
-        opening_agent_id=ticket.agent_id,
-        opening_category=ticket.category,
-        opening_subcategory=ticket.subcategory,
-        opening_priority=ticket.priority.value if ticket.priority else None,
-        follow_up_of=event.follow_up_of,
-        split_from=event.split_from,
-        opened_at=ticket.opened_at,
-        status_since=ticket.opened_at,
-        inbound_messages=1 if event.direction is Direction.INBOUND else 0,
-        interval_started_at=ticket.opened_at,
-        interval_started_version=ticket.version,
-        **ticket_columns(ticket),
+    at = event.meta.occurred_at
+    facts = draft_opened(
+        event,
+        Facts._field_defaults
+        | {
+            "language": event.language,
+            "opening_team_id": event.team_id,
+            "opening_agent_id": event.agent_id,
+            "opening_category": event.category,
+            "opening_subcategory": event.subcategory,
+            "opening_priority": event.priority.value if event.priority else None,
+            "follow_up_of": event.follow_up_of,
+            "split_from": event.split_from,
+            "status_since": at,
+            "inbound_messages": 1 if event.direction is Direction.INBOUND else 0,
+            "interval_started_at": at,
+            "interval_started_version": event.originator_version,
+        },
     )
-    _from_meta(facts, event, changes)
-    facts = facts._replace(**changes) if changes else facts
-    return Course(ticket, facts), (_interval(ticket, facts, None),)
+    _from_meta(facts, event)
+    return facts, (_running(facts),)
 
 
-def _interval(ticket: Ticket, facts: Facts, ended_at: datetime | None) -> Write:
+def _running(facts: Draft) -> Write:
     row = Interval(
-        ticket.id,
+        facts.ticket_id,
         facts.interval_seq,
         facts.interval_started_at,
-        ended_at,
-        ticket.status.value,
-        ticket.source_state,
-        ticket.team_id,
-        ticket.agent_id,
+        None,
+        facts.status.value,
+        facts.source_state,
+        facts.team_id,
+        facts.agent_id,
         facts.interval_started_version,
     )
     return Write("intervals", row)
 
 
-def _status_changed(facts: Facts, event: Event, before: Status, status: Status, changes: dict[str, Any]) -> None:
-    now = event.meta.occurred_at
+def _status_changed(facts: Draft, event: Event, before: Status) -> None:
+    now, status = event.meta.occurred_at, facts.status
     seconds = (now - facts.status_since).total_seconds()
     if before in _REQUESTER_WAITS:
-        changes["requester_wait_seconds"] = facts.requester_wait_seconds + seconds
+        facts.requester_wait_seconds += seconds
         if before is Status.ON_HOLD:
-            changes["on_hold_seconds"] = facts.on_hold_seconds + seconds
+            facts.on_hold_seconds += seconds
     elif before is Status.PENDING:
-        changes["agent_wait_seconds"] = facts.agent_wait_seconds + seconds
-    changes["status_since"] = now
+        facts.agent_wait_seconds += seconds
+    facts.status_since = now
     if isinstance(event, ev.Unmerged):
         return  # it is what it was before the merge: not solved or closed anew
     if status is Status.SOLVED:
-        changes["last_solved_at"] = now
-        changes["first_solved_at"] = facts.first_solved_at or now
+        facts.last_solved_at = now
+        facts.first_solved_at = facts.first_solved_at or now
     elif status is Status.CLOSED:
-        changes["closed_at"] = now
+        facts.closed_at = now
     elif before in _OVER and status in _IN_WORK:
-        changes["reopens"] = facts.reopens + 1  # whatever event made it: imports know several
+        facts.reopens += 1  # whatever event made it: imports know several
 
 
-def _from_meta(facts: Facts, event: Event, changes: dict[str, Any]) -> None:
+def _from_meta(facts: Draft, event: Event) -> None:
     meta = event.meta
     if meta.irregular:
-        changes["irregular_events"] = facts.irregular_events + 1
+        facts.irregular_events += 1
     if meta.source is not None and meta.source.stated:
-        for name, read in _STATED.items():
-            if name in meta.source.stated:
-                changes[f"stated_{name}"] = read(meta.source.stated[name])
+        stated = meta.source.stated
+        for name, (column, read) in _STATED.items():
+            if name in stated:
+                setattr(facts, column, read(stated[name]))
 
 
 def _time(text: str) -> datetime | None:
@@ -261,11 +259,11 @@ def _count(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 fits an integer
 
 
-_STATED: dict[str, Callable[[str], datetime | int | None]] = {
-    "closed_at": _time,
-    "resolved_at": _time,
-    "reopens": _count,
-    "reassignments": _count,
+_STATED: dict[str, tuple[str, Callable[[str], datetime | int | None]]] = {
+    "closed_at": ("stated_closed_at", _time),
+    "resolved_at": ("stated_resolved_at", _time),
+    "reopens": ("stated_reopens", _count),
+    "reassignments": ("stated_reassignments", _count),
 }
 _REQUESTER_WAITS = (Status.NEW, Status.OPEN, Status.ON_HOLD)
 _IN_WORK = (*_REQUESTER_WAITS, Status.PENDING)
@@ -277,36 +275,52 @@ _SLA = {
 }
 
 
-def _commented(facts: Facts, event: ev.Commented) -> Mapping[str, object]:
+def _commented(facts: Draft, event: ev.Commented) -> None:
     if event.direction is Direction.INBOUND:
-        return {"inbound_messages": facts.inbound_messages + 1}
-    if event.direction is Direction.INTERNAL:
-        return {"internal_notes": facts.internal_notes + 1}
-    if not event.meta.actor.is_staff:
-        return {}
-    return {
-        "public_replies": facts.public_replies + 1,
-        "first_reply_at": facts.first_reply_at or event.meta.occurred_at,
-    }
+        facts.inbound_messages += 1
+    elif event.direction is Direction.INTERNAL:
+        facts.internal_notes += 1
+    elif event.meta.actor.is_staff:
+        facts.public_replies += 1
+        facts.first_reply_at = facts.first_reply_at or event.meta.occurred_at
 
 
-def _sla(facts: Facts, event: Any, value: str) -> Mapping[str, object]:
+def _rated(facts: Draft, event: ev.Rated) -> None:
+    facts.score = event.score
+
+
+def _time_logged(facts: Draft, event: ev.TimeLogged) -> None:
+    facts.seconds_logged += event.seconds
+
+
+def _promise(facts: Draft, event: ev.SlaApplied | ev.SlaFulfilled | ev.SlaBreached, value: str) -> None:
     column = _SLA[event.target]
-    changes: dict[str, object] = {} if getattr(facts, column) == "breached" else {column: value}
-    if value != "active":
-        changes[f"sla_{value}"] = getattr(facts, f"sla_{value}") + 1
-    if value == "breached":
-        changes["sla_breach_noticed_at"] = facts.sla_breach_noticed_at or event.meta.occurred_at
-    return changes
+    if getattr(facts, column) != "breached":
+        setattr(facts, column, value)
 
 
-_CHANGES: dict[str, Callable[[Facts, Any], Mapping[str, object]]] = {
+def _applied(facts: Draft, event: ev.SlaApplied) -> None:
+    _promise(facts, event, "active")
+
+
+def _attained(facts: Draft, event: ev.SlaFulfilled) -> None:
+    _promise(facts, event, "attained")
+    facts.sla_attained += 1
+
+
+def _breached(facts: Draft, event: ev.SlaBreached) -> None:
+    _promise(facts, event, "breached")
+    facts.sla_breached += 1
+    facts.sla_breach_noticed_at = facts.sla_breach_noticed_at or event.meta.occurred_at
+
+
+_RULES: dict[str, Callable[[Draft, Any], None]] = {
     "ticket.commented": _commented,
-    "ticket.rated": lambda _, e: {"score": e.score},
-    "ticket.time_logged": lambda f, e: {"seconds_logged": f.seconds_logged + e.seconds},
-    "ticket.sla_applied": lambda f, e: _sla(f, e, "active"),
-    "ticket.sla_fulfilled": lambda f, e: _sla(f, e, "attained"),
-    "ticket.sla_breached": lambda f, e: _sla(f, e, "breached"),
+    "ticket.rated": _rated,
+    "ticket.time_logged": _time_logged,
+    "ticket.sla_applied": _applied,
+    "ticket.sla_fulfilled": _attained,
+    "ticket.sla_breached": _breached,
 }
 
 PERFORMANCE = Model(
@@ -316,6 +330,6 @@ PERFORMANCE = Model(
     mains={Kind.TICKET: Table("tickets", Facts, 1)},
     children=(Table("intervals", Interval, 2),),
     evolve=evolve,
-    begin=begin,
+    begin=draft_of,
     row=finish,
 )

@@ -5,15 +5,15 @@ The order is a view's business (``queues.waiting``); the row holds what it needs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.base import NOTHING, Change, Model, Row, State, Table, number, ticket_after, ticket_columns, ticket_of
-from ticketcore.domain import ticket as domain
+from projections.base import NOTHING, Change, Draft, Model, State, Table, draft_of, draft_opened, row_of
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
-from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.ticket import standing
 from ticketcore.domain.types import Direction, SlaTarget, Status
 from ticketcore.ids import Kind
 
@@ -68,52 +68,59 @@ def order(row: QueueRow) -> tuple[Any, ...]:
     )
 
 
-class Waiting(NamedTuple):
-    """The fold's state: the domain's ticket, and the row, whose columns of the ticket are filled in at the end."""
-
-    ticket: Ticket
-    entry: QueueRow
-
-
-def begin(row: Row) -> Waiting:
-    """Take up a row."""
-    return Waiting(ticket_of(row), row)
-
-
-def finish(state: Waiting) -> QueueRow:
+def finish(entry: Draft) -> QueueRow:
     """Return the row of a state."""
-    entry = state.entry
     deadlines = [entry.first_reply_due_at, entry.next_reply_due_at, entry.resolution_due_at]
-    return entry._replace(
-        waiting_since=entry.unanswered_since or entry.status_since,
-        due_at=min((time for time in deadlines if time is not None), default=None),
-        **ticket_columns(state.ticket),
+    row: QueueRow = row_of(
+        QueueRow,
+        entry,
+        {
+            "waiting_since": entry.unanswered_since or entry.status_since,
+            "due_at": min((time for time in deadlines if time is not None), default=None),
+        },
     )
+    return row
 
 
-def evolve(state: State | None, event: Event) -> Change:
+def evolve(entry: State | None, event: Event) -> Change:
     """Return the ticket's place in the queues after *event*."""
-    if state is None:
+    if entry is None:
         return _opened(event) if isinstance(event, ev.Opened) else None, NOTHING
-    before, entry = state
-    after = ticket_after(before, event)
-    changes: dict[str, Any] = {}
-    if after.status is not before.status:
-        changes["status_since"] = after.last_at
-        if after.status is Status.SOLVED:
-            changes["resolution_due_at"] = None
-    if isinstance(event, ev.Commented):
-        if event.direction is Direction.INBOUND:
-            changes["unanswered_since"] = entry.unanswered_since or after.last_at
-        elif event.direction is Direction.OUTBOUND and event.meta.actor.is_staff:
-            changes |= {"unanswered_since": None, "first_reply_due_at": None, "next_reply_due_at": None}
-    elif isinstance(event, ev.SlaApplied):
-        changes[_DUE[event.target]] = event.due_at
-    elif isinstance(event, ev.SlaFulfilled):
-        changes[_DUE[event.target]] = None
-    return Waiting(after, entry._replace(**changes) if changes else entry), NOTHING
+    entry.version, entry.last_at = event.originator_version, event.meta.occurred_at
+    changes = standing(entry, event)
+    if changes:
+        before = entry.status
+        entry.__dict__.update(changes)
+        if entry.status is not before:
+            entry.status_since = entry.last_at
+            if entry.status is Status.SOLVED:
+                entry.resolution_due_at = None
+    rule = _RULES.get(event.TOPIC)
+    if rule is not None:
+        rule(entry, event)
+    return entry, NOTHING
 
 
+def _commented(entry: Draft, event: ev.Commented) -> None:
+    if event.direction is Direction.INBOUND:
+        entry.unanswered_since = entry.unanswered_since or entry.last_at
+    elif event.direction is Direction.OUTBOUND and event.meta.actor.is_staff:
+        entry.unanswered_since = entry.first_reply_due_at = entry.next_reply_due_at = None
+
+
+def _applied(entry: Draft, event: ev.SlaApplied) -> None:
+    setattr(entry, _DUE[event.target], event.due_at)
+
+
+def _fulfilled(entry: Draft, event: ev.SlaFulfilled) -> None:
+    setattr(entry, _DUE[event.target], None)
+
+
+_RULES: dict[str, Callable[[Draft, Any], None]] = {
+    "ticket.commented": _commented,
+    "ticket.sla_applied": _applied,
+    "ticket.sla_fulfilled": _fulfilled,
+}
 _DUE = {
     SlaTarget.FIRST_REPLY: "first_reply_due_at",
     SlaTarget.NEXT_REPLY: "next_reply_due_at",
@@ -121,22 +128,10 @@ _DUE = {
 }
 
 
-def _opened(event: ev.Opened) -> Waiting | None:
-    ticket = domain.evolve(None, event)
-    if ticket is None:
-        return None
-    entry = QueueRow(
-        ticket_id=ticket.id,
-        number=number(ticket.id),
-        external=ticket.external,
-        channel=ticket.channel.value,
-        opened_at=ticket.opened_at,
-        status_since=ticket.opened_at,
-        unanswered_since=ticket.opened_at if event.direction is Direction.INBOUND else None,
-        waiting_since=ticket.opened_at,
-        **ticket_columns(ticket),
-    )
-    return Waiting(ticket, entry)
+def _opened(event: ev.Opened) -> Draft:
+    at = event.meta.occurred_at
+    unanswered = at if event.direction is Direction.INBOUND else None
+    return draft_opened(event, QueueRow._field_defaults | {"status_since": at, "unanswered_since": unanswered})
 
 
 QUEUES = Model(
@@ -146,6 +141,6 @@ QUEUES = Model(
     mains={Kind.TICKET: Table("tickets", QueueRow, 1)},
     children=(),
     evolve=evolve,
-    begin=begin,
+    begin=draft_of,
     row=finish,
 )

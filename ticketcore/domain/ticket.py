@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.base import EVENT_CLASSES
 from ticketcore.domain.deliveries import begun, evolve_deliveries, is_outgoing
 from ticketcore.domain.transitions import TRANSITIONS
 from ticketcore.domain.types import Channel, Direction, Level, LinkKind, Priority, SlaTarget, Status
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.domain.deliveries import Delivery
 
-__all__ = ["Ticket", "evolve", "project"]
+__all__ = ["Ticket", "evolve", "opened", "project", "standing"]
 
 
 class Ticket(NamedTuple):
@@ -79,11 +80,27 @@ class Ticket(NamedTuple):
         return number_of(self.id)
 
 
+class _Draft:
+    """A ticket in the making: its fields as attributes, private to one fold."""
+
+
 def project(state: Ticket | None, events: Iterable[Event]) -> Ticket | None:
     """Fold *events* into *state*; the repository's projector function."""
+    if state is not None:  # a command's few events
+        for event in events:
+            state = evolve(state, event) or state
+        return state
+    draft: Any = _Draft()
+    fields = draft.__dict__
     for event in events:
-        state = evolve(state, event)
-    return state
+        if fields:
+            change = _CHANGES.get(event.TOPIC)
+            changes = _SAME if change is None else change(draft, event)
+            fields.update(_moved(event), version=event.originator_version, last_at=event.meta.occurred_at)
+            fields.update(changes)
+        elif isinstance(event, ev.Opened):
+            fields.update(opened(event)._asdict())
+    return Ticket(**fields) if fields else None
 
 
 def evolve(state: Ticket | None, event: Event) -> Ticket | None:
@@ -92,23 +109,57 @@ def evolve(state: Ticket | None, event: Event) -> Ticket | None:
     Events before the opening are passed over.
     """
     if state is None:
-        return _opened(event) if isinstance(event, ev.Opened) else None
-    topic = event.TOPIC
-    meta = event.meta
-    transition = TRANSITIONS.get(topic)
-    changes: dict[str, Any] = {"version": event.originator_version, "last_at": meta.occurred_at}
-    if transition is not None and transition.target is not None:
-        changes["status"] = transition.target
-        changes["reason"] = getattr(event, "reason", None)
-    if meta.source is not None and meta.source.state is not None:
-        changes["source_state"] = meta.source.state
-    change = _CHANGES.get(topic)
+        return opened(event) if isinstance(event, ev.Opened) else None
+    changes = _moved(event)
+    changes["version"], changes["last_at"] = event.originator_version, event.meta.occurred_at
+    change = _CHANGES.get(event.TOPIC)
     if change is not None:
         changes.update(change(state, event))
-    return state._replace(**changes)
+    return state._replace(**changes)  # type: ignore[arg-type]
 
 
-def _opened(event: ev.Opened) -> Ticket:
+def standing(state: Any, event: Event) -> Mapping[str, object]:
+    """Return what *event*, not the first one, changes of where a ticket stands, by the rules of :func:`evolve`.
+
+    That is status, source state, team, agent, category, priority, requester and merge; nothing that grows with the ticket.
+
+    Args:
+        state: with these as attributes, ``reason`` and ``reason_before_merge`` among them.
+        event: of the ticket.
+    """
+    topic, source = event.TOPIC, event.meta.source
+    rule = _STANDING.get(topic)
+    if topic in _TARGETS or (source is not None and source.state is not None):
+        changes = _moved(event)
+        if rule is not None:
+            changes.update(rule(state, event))
+        return changes
+    return _SAME if rule is None else rule(state, event)
+
+
+def _moved(event: Event) -> dict[str, object]:
+    """Return what an event changes by its type and meta alone."""
+    changes: dict[str, object] = {}
+    if event.TOPIC in _TARGETS:
+        changes["status"], gives_reason = _TARGETS[event.TOPIC]
+        changes["reason"] = event.reason if gives_reason else None  # type: ignore[attr-defined]
+    source = event.meta.source
+    if source is not None and source.state is not None:
+        changes["source_state"] = source.state
+    return changes
+
+
+_SAME: Mapping[str, object] = {}
+_TARGETS = {
+    topic: (move.target, "reason" in EVENT_CLASSES[topic].model_fields)
+    for topic, move in TRANSITIONS.items()
+    if move.target is not None
+}
+"""Topic -> the status that it leads to, and whether the event gives a reason."""
+
+
+def opened(event: ev.Opened) -> Ticket:
+    """Return the ticket that an opening makes."""
     meta = event.meta
     return Ticket(
         id=event.originator_id,
@@ -141,13 +192,17 @@ def _assigned(t: Ticket, e: ev.Assigned) -> Mapping[str, object]:
 
 def _commented(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
     person = e.author_id or t.requester_id
-    answered = t.status is Status.NEW and e.direction is Direction.OUTBOUND and e.meta.actor.is_staff
     return {
         "comments": (*t.comments, e.originator_version),
         "persons": (*t.persons, (e.originator_version, person)) if person else t.persons,
-        "status": Status.OPEN if answered else t.status,
+        **_answered(t, e),
         "deliveries": (*t.deliveries, begun(e)) if is_outgoing(e) else t.deliveries,
     }
+
+
+def _answered(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
+    first = t.status is Status.NEW and e.direction is Direction.OUTBOUND and e.meta.actor.is_staff
+    return {"status": Status.OPEN} if first else {}
 
 
 def _delivery(t: Ticket, e: Event) -> Mapping[str, object]:
@@ -206,4 +261,14 @@ _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
         ),
         _delivery,
     ),
+}  # fmt: skip
+
+_STANDING: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
+    "ticket.commented": _answered,
+    **{
+        f"ticket.{name}": _CHANGES[f"ticket.{name}"]
+        for name in (
+            "classified", "prioritised", "assigned", "unassigned", "requester_changed", "merged", "unmerged", "updated",
+        )
+    },
 }  # fmt: skip
