@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg import sql
 
 from projections.base import Model, Row, Table
+from projections.copying import Encode, blocks, encoders
 from projections.folding import Folded
 from projections.schema import Connection
 
@@ -33,6 +34,7 @@ class Tables:
         self._names = {table.name: sql.Identifier(schema, prefix + table.name) for table in model.tables}
         self._columns = {table.name: _list(table.columns) for table in model.tables}
         self._update = {table.name: _update(table) for table in model.tables}
+        self._encode: dict[str, list[Encode]] = {}
         self._load = {
             kind: sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%s)").format(
                 self._columns[table.name], self._names[table.name], sql.Identifier(table.columns[0])
@@ -103,11 +105,21 @@ class Tables:
         )
         connection.execute(sql.SQL("TRUNCATE {}").format(stage), prepare=False)
 
-    def _copy(self, connection: Connection, target: sql.Identifier, table: Table, rows: Iterable[Row]) -> None:
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(target, self._columns[table.name])
+    def _copy(self, connection: Connection, target: sql.Identifier, table: Table, rows: Sequence[Row]) -> None:
+        columns = self._encoders(connection, table)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, self._columns[table.name])
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+            for block in blocks(rows, columns):
+                copy.write(block)
+
+    def _encoders(self, connection: Connection, table: Table) -> list[Encode]:
+        """Return what writes the table's columns, as their types are in the data base."""
+        found = self._encode.get(table.name)
+        if found is None:
+            query = sql.SQL("SELECT {} FROM {} LIMIT 0").format(self._columns[table.name], self._names[table.name])
+            described = connection.execute(query, prepare=False).description or ()
+            found = self._encode[table.name] = encoders([column.type_code for column in described])
+        return found
 
 
 def _list(columns: Sequence[str]) -> sql.Composed:
