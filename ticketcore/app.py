@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from ticketcore.api.customers import CustomerCommands
 from ticketcore.api.deliveries import DeliveryCommands
+from ticketcore.api.messages import MessageCommands
 from ticketcore.api.queries import Queries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
@@ -46,7 +47,7 @@ T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
 
 
-class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, Queries):
+class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageCommands, Queries):
     """Commands and queries of one log.
 
     Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from ticketcore.domain.customer import Customer
-    from ticketcore.domain.ticket import Ticket
+    from ticketcore.execution import State
 
 __all__ = ["StateCache"]
 
@@ -26,13 +25,13 @@ class StateCache:
 
     def __init__(self, maxsize: int) -> None:
         self._maxsize = maxsize
-        self._states: OrderedDict[UUID, Ticket | Customer] = OrderedDict()
+        self._states: OrderedDict[UUID, State] = OrderedDict()
         self._lock = Lock()
         self._incarnation = 0
 
-    def get(self, ids: Iterable[UUID], incarnation: int = 0) -> dict[UUID, Ticket | Customer | None]:
+    def get(self, ids: Iterable[UUID], incarnation: int = 0) -> dict[UUID, State | None]:
         """Return the states that are known of an incarnation, without those that are not. A later one than before empties it."""
-        found: dict[UUID, Ticket | Customer | None] = {}
+        found: dict[UUID, State | None] = {}
         with self._lock:
             if incarnation > self._incarnation:
                 self._incarnation = incarnation
@@ -46,7 +45,7 @@ class StateCache:
                     found[id_] = state
         return found
 
-    def put(self, state: Ticket | Customer, incarnation: int = 0) -> None:
+    def put(self, state: State, incarnation: int = 0) -> None:
         """Keep *state*, unless a newer one of the aggregate is known, or it is of another incarnation."""
         if not self._maxsize:
             return

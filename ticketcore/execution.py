@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from uuid import UUID
 
-from ticketcore.domain import customer, ticket
+from ticketcore.domain import customer, message, ticket
 from ticketcore.domain.context import Context
 from ticketcore.domain.types import Actor
 from ticketcore.errors import Conflict, InvalidCommand
@@ -27,7 +27,7 @@ __all__ = [
     "which_of",
 ]  # fmt: skip
 
-State = ticket.Ticket | customer.Customer
+State = ticket.Ticket | customer.Customer | message.Message
 FUTURE = timedelta(minutes=5)
 """How far ahead of this machine's clock ``occurred_at`` may be. Clocks of two machines differ by seconds; a time that is
 really ahead would hold the ticket's time there, since that never goes back, and make every later event look late."""
@@ -89,9 +89,12 @@ class View(NamedTuple):
 
 
 def project(state: State | None, id_: UUID, events: Iterable[Event]) -> State | None:
-    """Fold *events* into the state of the ticket or customer *id_*."""
-    if kind_of(id_) is Kind.CUSTOMER:
+    """Fold *events* into the state of the ticket, customer or message *id_*."""
+    kind = kind_of(id_)
+    if kind is Kind.CUSTOMER:
         return customer.project(state, events)  # type: ignore[arg-type]
+    if kind is Kind.MESSAGE:
+        return message.project(state, events)  # type: ignore[arg-type]
     return ticket.project(state, events)  # type: ignore[arg-type]
 
 

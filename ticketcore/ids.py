@@ -1,4 +1,4 @@
-"""Ticket and customer numbers, and the aggregate ids that hold them.
+"""Ticket, customer and message numbers, and the aggregate ids that hold them.
 
 A number is ``PREFIX-YEAR-COUNTER-CHECK`` (``T-2026-000042-6``): the year of allocation in UTC, a counter of at least
 six digits that never starts again, and a Damm check digit. An aggregate id is a UUIDv8 (RFC 9562, 5.8) made from the
@@ -37,11 +37,12 @@ class Kind(IntEnum):
 
     TICKET = 1
     CUSTOMER = 2
+    MESSAGE = 3
 
     @property
     def prefix(self) -> str:
         """The letter that numbers of this kind start with."""
-        return "T" if self is Kind.TICKET else "C"
+        return self.name[0]
 
 
 _KINDS = {kind.prefix: kind for kind in Kind}
@@ -131,7 +132,9 @@ def number_in(id_: UUID) -> Number:
     """
     kind = kind_of(id_)
     if kind is None:
-        raise ValueError(f"cannot read a number from id {id_}: it is not a ticket's or customer's id (UUIDv8)")
+        raise ValueError(
+            f"cannot read a number from id {id_}: it is not a ticket's, customer's or message's id (UUIDv8)"
+        )
     high = id_.int >> 80
     counter = ((high & 0xFFFFFFF) << 12) | ((id_.int >> 64) & 0xFFF)
     return Number(kind, (high >> 28) & 0xFFF, counter)

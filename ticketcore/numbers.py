@@ -1,4 +1,4 @@
-"""Numbers for new tickets and customers, fetched in blocks: gaps are fine, duplicates are not."""
+"""Numbers for new tickets, customers and messages, fetched in blocks: gaps are fine, duplicates are not."""
 
 from __future__ import annotations
 

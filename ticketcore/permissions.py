@@ -55,6 +55,9 @@ class Action(StrEnum):
     MERGE_CUSTOMERS = "merge_customers"
     UNMERGE_CUSTOMERS = "unmerge_customers"
     FORGET = "forget"
+    RECEIVE_MESSAGE = "receive_message"
+    DECIDE_MESSAGE = "decide_message"
+    FILE_MESSAGE = "file_message"
 
     SHOW_TICKET = "show_ticket"
     TICKET_HISTORY = "ticket_history"
@@ -62,6 +65,7 @@ class Action(StrEnum):
     QUEUE = "queue"
     CUSTOMER_HISTORY = "customer_history"
     FIND_CUSTOMER = "find_customer"
+    SHOW_MESSAGE = "show_message"
     REPORT = "report"
     AGENT_REPORT = "agent_report"
 
@@ -91,17 +95,18 @@ class Facts(NamedTuple):
 
 _A = Action
 READS = frozenset({
-    _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.FIND_CUSTOMER, _A.REPORT,
-    _A.AGENT_REPORT,
+    _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.FIND_CUSTOMER, _A.SHOW_MESSAGE,
+    _A.REPORT, _A.AGENT_REPORT,
 })  # fmt: skip
 _OPERATION = frozenset({_A.REBUILD, _A.VERIFY, _A.IMPORT, _A.MANAGE_KEYS})
 WRITES = frozenset(Action) - READS - _OPERATION
 _SLA = frozenset({_A.APPLY_SLA, _A.FULFIL_SLA, _A.BREACH_SLA})
 _PRIVACY = frozenset({_A.FORGET, _A.REDACT})
 _SENDING = frozenset({_A.ATTEMPT_DELIVERY, _A.CONFIRM_DELIVERY, _A.FAIL_DELIVERY, _A.RECORD_BOUNCE})
+_INTAKE = frozenset({_A.RECEIVE_MESSAGE, _A.FILE_MESSAGE})
 _UNVERIFIED = frozenset({_A.OPEN_TICKET, _A.OPEN_FOLLOW_UP, _A.COMMENT})
 _CUSTOMER = _UNVERIFIED | {_A.RATE, _A.REOPEN, _A.SHOW_TICKET, _A.CUSTOMER_HISTORY}
-_STAFF = (WRITES - _SLA - _PRIVACY - _SENDING - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
+_STAFF = (WRITES - _SLA - _PRIVACY - _SENDING - _INTAKE - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.CUSTOMER: _CUSTOMER,
@@ -155,6 +160,10 @@ _PHRASES: dict[Action, str] = {
     _A.QUEUE: "see",
     _A.CUSTOMER_HISTORY: "see the history of",
     _A.FIND_CUSTOMER: "look for",
+    _A.RECEIVE_MESSAGE: "receive",
+    _A.DECIDE_MESSAGE: "decide on",
+    _A.FILE_MESSAGE: "file",
+    _A.SHOW_MESSAGE: "see",
     _A.REPORT: "see",
     _A.AGENT_REPORT: "see figures per agent in",
     _A.MANAGE_KEYS: "manage",

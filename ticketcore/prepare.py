@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from ticketcore.blobs import fitting, stored_files
 from ticketcore.domain.context import EXCERPT_BYTES, Content, excerpt
 from ticketcore.domain.customer_commands import CustomerCommand
+from ticketcore.domain.message_commands import ReceiveMessage
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.ticket_commands import CorrectComment
 from ticketcore.domain.ticket_events import BlobRef
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ticketcore.domain.base import Event
     from ticketcore.domain.commands import Command
-    from ticketcore.domain.customer import Customer
+    from ticketcore.execution import State
     from ticketcore.sealing.sealer import PendingKey, Sealer
     from ticketcore.store.port import EventKey, EventLog
 
@@ -44,14 +45,16 @@ class Prepared(NamedTuple):
         return sealer.seal(*fitting(event, key, sealer, log))
 
 
-def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None], ids: tuple[UUID, ...]) -> UUID:
+def person_of(command: Command, states: Mapping[UUID, State | None], ids: tuple[UUID, ...]) -> UUID:
     """Return the person that the command's text is about: one command, one person.
 
     The author of an inbound message where known, else the requester, else the ticket itself. A correction is for the
-    person whose message it corrects. A customer's own events are the customer's.
+    person whose message it corrects. A customer's own events are the customer's, an inbound message its sender's.
     """
     if isinstance(command, CustomerCommand):
         return command.customer_id
+    if isinstance(command, ReceiveMessage):
+        return command.customer_id or ids[0]
     given = vars(command)
     author: UUID | None = given.get("author_id") or given.get("requester_id")
     if author is not None:
@@ -68,7 +71,7 @@ def person_of(command: Command, states: Mapping[UUID, Ticket | Customer | None],
 
 
 def own_persons(aggregate: UUID) -> tuple[UUID, ...]:
-    """Return whom a ticket's text is sealed for while no living person is known: the ticket itself.
+    """Return whom the text of a ticket or message is sealed for while no living person is known: itself.
 
     A forgotten requester takes the ticket's own key along, so what is written afterwards has the next one, and so on.
     """
@@ -77,7 +80,7 @@ def own_persons(aggregate: UUID) -> tuple[UUID, ...]:
 
 def prepare(
     command: Command,
-    states: Mapping[UUID, Ticket | Customer | None],
+    states: Mapping[UUID, State | None],
     ids: tuple[UUID, ...],
     gone: Collection[UUID],
     sealer: Sealer,
@@ -85,7 +88,7 @@ def prepare(
 ) -> Prepared:
     """Return the command's text and files as its event holds them; blobs are stored before the event is.
 
-    A text of more than :data:`EXCERPT_BYTES` and every attachment become blobs. Blobs of a command that is then
+    A text of more than :data:`EXCERPT_BYTES`, every attachment and an inbound message as it came become blobs. Blobs of a command that is then
     rejected stay behind, unreadable, and harm nobody.
     """
     aggregate = ids[0] if ids else command.streams()[0]
@@ -95,9 +98,10 @@ def prepare(
         person = next((candidate for candidate in own if candidate not in gone), own[-1])
     given = vars(command)
     body: str | None = given.get("body")
+    raw: bytes | None = given.get("raw")
     files = given.get("attachments", ())
     long = body is not None and len(body) * 4 > EXCERPT_BYTES and len(body.encode()) > EXCERPT_BYTES
-    if not files and not long:
+    if not files and not long and raw is None:
         return Prepared(person, Content(body) if body is not None else None)
     pending = sealer.new_event_key(person)
     blobs: list[BlobRef] = []
@@ -108,6 +112,8 @@ def prepare(
         return len(blobs) - 1
 
     body_blob = store(body.encode()) if long and body is not None else None
+    if raw is not None:
+        store(raw)
     attachments = stored_files(files, store)
     shown = excerpt(body) if long and body is not None else body
     return Prepared(person, Content(shown, body_blob, tuple(blobs), attachments or None), pending)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from ticketcore.domain import customer as customer_fold
 from ticketcore.domain import customer_events as cev
+from ticketcore.domain import message as message_fold
 from ticketcore.domain import ticket as ticket_fold
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event, Meta
@@ -25,6 +26,8 @@ from ticketcore.domain.commands import Command, build
 from ticketcore.domain.context import Context
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.decide import Decision, decide
+from ticketcore.domain.message import Message
+from ticketcore.domain.message_events import MessageEvent
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Actor, Assurance, Channel, Direction, IdentityKind, Label, Status, Text
 from ticketcore.ids import Kind, Number, aggregate_id, kind_of, number_of
@@ -148,7 +151,7 @@ class World:
 
     events: tuple[Event, ...] = ()
     now: datetime = START
-    states: Mapping[UUID, Ticket | Customer | None] = field(default_factory=dict)
+    states: Mapping[UUID, Ticket | Customer | Message | None] = field(default_factory=dict)
 
     def ticket(self, id_: UUID = T1) -> Ticket:
         state = self.states[id_]
@@ -209,7 +212,10 @@ def fold(events: tuple[Event, ...] | list[Event], id_: UUID) -> Ticket | Custome
     return ticket_fold.project(None, own) if kind_of(id_) is Kind.TICKET else customer_fold.project(None, own)
 
 
-def _evolve(state: Ticket | Customer | None, event: Event) -> Ticket | Customer | None:
+def _evolve(state: Ticket | Customer | Message | None, event: Event) -> Ticket | Customer | Message | None:
+    if isinstance(event, MessageEvent):
+        assert state is None or isinstance(state, Message)
+        return message_fold.evolve(state, event)
     if isinstance(event, ev.TicketEvent):
         assert state is None or isinstance(state, Ticket)
         return ticket_fold.evolve(state, event)

@@ -156,21 +156,21 @@ class AnySequence(RuleBasedStateMachine):
     def merges_form_trees_and_both_ends_know_them(self) -> None:
         states = self.world.states
         for id_, state in states.items():
-            assert state is not None
+            assert isinstance(state, Ticket | Customer)
             seen, at = {id_}, state.merged_into
             if at is not None:
                 target = states[at]
-                assert target is not None
+                assert isinstance(target, Ticket | Customer)
                 assert id_ in target.absorbed
             while at is not None:
                 assert at not in seen, "merges form a cycle"
                 seen.add(at)
                 following = states[at]
-                assert following is not None
+                assert isinstance(following, Ticket | Customer)
                 at = following.merged_into
             for source in state.absorbed:
                 known = states[source]
-                assert known is not None
+                assert isinstance(known, Ticket | Customer)
                 assert known.merged_into == id_
 
     @invariant()

@@ -42,8 +42,11 @@ def personal_words(event: Event) -> Iterator[str]:
         value = getattr(event, name)
         if isinstance(value, str):
             yield value
-        for attachment in value if isinstance(value, tuple) else ():
-            yield attachment.name
+        for part in value if isinstance(value, tuple) else ():
+            if isinstance(part, str):
+                yield part
+            else:
+                yield next(getattr(part, text) for text in ("name", "value", "address") if hasattr(part, text))
 
 
 def ring_of(*ids: str) -> Keyring:

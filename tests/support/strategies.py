@@ -9,10 +9,11 @@ from uuid import UUID
 
 import annotated_types
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, BaseModel, StringConstraints
+from pydantic import AwareDatetime, BaseModel, JsonValue, StringConstraints
 
 import ticketcore.domain.customer_events
 import ticketcore.domain.delivery_events
+import ticketcore.domain.message_events
 import ticketcore.domain.ticket_events  # noqa: F401 - importing the modules makes their events known
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.ids import Kind, Number, aggregate_id
@@ -40,7 +41,7 @@ def any_event(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
 
 
 def aggregate_ids(kind: Kind) -> st.SearchStrategy[UUID]:
-    """Ids of tickets or customers of the log ``main``."""
+    """Ids of a kind of aggregate of the log ``main``."""
     return st.builds(
         lambda year, counter: aggregate_id(Number(kind, year, counter), "main"),
         st.integers(2000, 2100),
@@ -88,6 +89,11 @@ def _plain(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]
         return st.one_of(st.uuids(), aggregate_ids(Kind.TICKET))
     if annotation in (datetime, AwareDatetime):
         return st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware
+    if annotation is JsonValue:
+        plain = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(_CHARACTERS, max_size=20))
+        return st.recursive(
+            plain, lambda part: st.one_of(st.lists(part), st.dictionaries(st.text(_CHARACTERS), part)), max_leaves=5
+        )
     raise NotImplementedError(f"no strategy for the type {annotation!r} yet (write one here)")
 
 
@@ -114,4 +120,4 @@ def _models(model: type[_Model], fixed: Mapping[str, st.SearchStrategy[Any]]) ->
 
 
 def _kind(topic: str) -> Kind:
-    return Kind.TICKET if topic.startswith("ticket.") else Kind.CUSTOMER
+    return Kind[topic.partition(".")[0].upper()]

@@ -12,6 +12,10 @@ from ticketcore.errors import BadNumber, NotFound, as_name
 from ticketcore.ids import Kind, aggregate_id, parse_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ticketcore.domain.base import Event
+    from ticketcore.domain.ticket_events import BlobRef
     from ticketcore.domain.types import Actor
     from ticketcore.execute import Executor
     from ticketcore.execution import Options, Recorded
@@ -76,3 +80,16 @@ class Api:
     def _do(self, cls: type[C], by: Actor, options: Options, **values: Any) -> Recorded:
         options = checked(cls, by, options)
         return self._executor.execute(build(cls, **values), by, options)
+
+    def _opened(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events with all their personal content, from their overflow too."""
+        return [event if event.overflow is None else self._in_full(event) for event in self._sealer.open_many(events)]
+
+    def _in_full(self, event: Event) -> Event:
+        stored = None if event.overflow is None else self._log.get_blob(event.overflow)
+        return event if stored is None else self._sealer.open_overflow(event, stored)
+
+    def _blob(self, event: Event, index: int) -> bytes | None:
+        blobs: tuple[BlobRef, ...] = getattr(event, "blobs", ())
+        stored = self._log.get_blob(blobs[index].digest)
+        return None if stored is None else self._sealer.open_blobs(event, {index: stored}).get(index)

@@ -278,14 +278,6 @@ class Queries(Api):
             return self._entries(records[:half]) + self._entries(records[half:])
         return [entry(recorded) for recorded in self._with(records, opened)]
 
-    def _opened(self, events: Sequence[Event]) -> list[Event]:
-        """Return the events with all their personal content, from their overflow too."""
-        return [event if event.overflow is None else self._in_full(event) for event in self._sealer.open_many(events)]
-
-    def _in_full(self, event: Event) -> Event:
-        stored = None if event.overflow is None else self._log.get_blob(event.overflow)
-        return event if stored is None else self._sealer.open_overflow(event, stored)
-
     def _with(self, records: Sequence[Record], events: Sequence[Event]) -> list[RecordedEvent]:
         return [
             RecordedEvent(position=record.position, recorded_at=record.recorded_at, event=event)
@@ -308,11 +300,6 @@ class Queries(Api):
         if content is None:
             return event
         return event.model_copy(update={"body": content.decode(), "body_blob": None})
-
-    def _blob(self, event: Event, index: int) -> bytes | None:
-        blobs: tuple[ev.BlobRef, ...] = getattr(event, "blobs", ())
-        stored = self._log.get_blob(blobs[index].digest)
-        return None if stored is None else self._sealer.open_blobs(event, {index: stored}).get(index)
 
 
 def _event_of(row: Correspondence) -> Event:

@@ -15,7 +15,17 @@ from ticketcore.domain.types import IdentityKind, Label, Text
 from ticketcore.ids import Kind, kind_of
 from ticketcore.permissions import Action
 
-__all__ = ["AttachmentContent", "Command", "CustomerId", "TicketId", "build", "is_blank", "normalise", "wrong"]
+__all__ = [
+    "AttachmentContent",
+    "Command",
+    "CustomerId",
+    "MessageId",
+    "TicketId",
+    "build",
+    "is_blank",
+    "normalise",
+    "wrong",
+]
 
 C = TypeVar("C", bound="Command")
 
@@ -68,6 +78,8 @@ TicketId = Annotated[UUID, AfterValidator(_of_kind(Kind.TICKET))]
 """The id of a ticket; another aggregate's is refused."""
 CustomerId = Annotated[UUID, AfterValidator(_of_kind(Kind.CUSTOMER))]
 """The id of a customer; another aggregate's is refused."""
+MessageId = Annotated[UUID, AfterValidator(_of_kind(Kind.MESSAGE))]
+"""The id of an inbound message; another aggregate's is refused."""
 
 
 def _no_text(value: object) -> object:

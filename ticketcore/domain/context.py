@@ -10,6 +10,7 @@ from uuid import UUID
 
 from ticketcore.domain.base import Event, Meta
 from ticketcore.domain.customer import Customer
+from ticketcore.domain.message import Message
 from ticketcore.domain.priority import ITIL, Matrix
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.ticket_events import Attachment, BlobRef
@@ -102,7 +103,7 @@ class Context:
         """Return a copy that has stamped nothing yet."""
         return replace(self)
 
-    def stamp(self, cls: type[E], of: Ticket | Customer | UUID, /, **payload: Any) -> E:
+    def stamp(self, cls: type[E], of: Ticket | Customer | Message | UUID, /, **payload: Any) -> E:
         """Return the next event of an aggregate; *of*: its state, or the id of a new one.
 
         Versions follow each other, also when one decision records several events of an aggregate. ``occurred_at``

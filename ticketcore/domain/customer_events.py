@@ -83,8 +83,8 @@ class CustomerReleased(CustomerEvent):
 class CustomerForgotten(CustomerEvent):
     """The person's key was destroyed: nothing personal about them can be read any more, anywhere.
 
-    ``tickets``: those whose own keys went along, since they had belonged to nobody known before they were this
-    customer's.
+    ``tickets``: those, and inbound messages, whose own keys went along, since they had belonged to nobody known before
+    they were this customer's.
     """
 
     TOPIC: ClassVar[str] = "customer.forgotten"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from ticketcore.domain import decide_customer, decide_delivery, decide_relations, decide_ticket
+from ticketcore.domain import decide_customer, decide_delivery, decide_message, decide_relations, decide_ticket
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.commands import Command
 from ticketcore.domain.context import Context
@@ -14,7 +14,7 @@ from ticketcore.domain.customer_commands import CustomerCommand
 from ticketcore.domain.decision import Decider, Decision, States
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Direction
-from ticketcore.ids import number_of
+from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.permissions import Facts
 
 __all__ = ["DECIDERS", "Decision", "States", "decide", "facts_of"]
@@ -24,6 +24,7 @@ DECIDERS: dict[type[Any], Decider] = {
     **decide_relations.DECIDERS,
     **decide_delivery.DECIDERS,
     **decide_customer.DECIDERS,
+    **decide_message.DECIDERS,
 }
 """Command class -> its decider; every command has one."""
 
@@ -48,7 +49,7 @@ def facts_of(command: Command, states: States, identities: Collection[UUID] = ()
     streams = command.streams()
     which = f"a new {command.CREATES[0].name.lower()}" if command.CREATES else "this"
     if streams:
-        which = f"{'customer' if isinstance(command, CustomerCommand) else 'ticket'} {number_of(streams[0])}"
+        which = f"{(kind_of(streams[0]) or Kind.TICKET).name.lower()} {number_of(streams[0])}"
     tickets = [state for id_ in streams if isinstance(state := states.get(id_), Ticket)]
     own = all(_belongs(ticket, identities) for ticket in tickets)
     person = getattr(command, "requester_id", None) or getattr(command, "author_id", None)

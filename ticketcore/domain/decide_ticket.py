@@ -18,10 +18,10 @@ from ticketcore.domain.types import Channel, Direction, Status
 from ticketcore.errors import InvalidCommand, NotFound, WrongState
 from ticketcore.store.port import Claim
 
-__all__ = ["DECIDERS", "OWN_TEXT", "known_comment", "opening", "queued"]
+__all__ = ["DECIDERS", "OWN_TEXT", "known_comment", "opening", "own_text", "queued"]
 
 OWN_TEXT = "ticket"
-"""Kind of the claims that tie a ticket's own text to a customer; ``value``: both ids' bytes, the ticket's first."""
+"""Kind of the claims that tie the own text of a ticket or message to a customer; ``value``: both ids' bytes, its first."""
 
 
 def opening(command: cmd.Opening, context: Context, **more: Any) -> ev.Opened:
@@ -221,14 +221,14 @@ def _change_requester(command: cmd.ChangeRequester, states: States, context: Con
     if ticket.requester_id == command.requester_id:
         return NOTHING
     event = context.stamp(ev.RequesterChanged, ticket, requester_id=command.requester_id)
-    return Decision((event,), claims=_own_text(ticket.id, command.requester_id))
+    return Decision((event,), claims=own_text(ticket.id, command.requester_id))
 
 
-def _own_text(ticket_id: UUID, requester_id: UUID | None) -> tuple[Claim, ...]:
-    """Return the claim by which text that was sealed for the ticket itself is forgotten with its later requester."""
-    if requester_id is None:
+def own_text(aggregate: UUID, person: UUID | None) -> tuple[Claim, ...]:
+    """Return the claim by which text that was sealed for a ticket or message itself is forgotten with its later *person*."""
+    if person is None:
         return ()
-    return (Claim(OWN_TEXT, ticket_id.bytes + requester_id.bytes, requester_id, 0),)
+    return (Claim(OWN_TEXT, aggregate.bytes + person.bytes, person, 0),)
 
 
 DECIDERS: dict[type[Any], Decider] = {

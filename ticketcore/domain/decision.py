@@ -10,6 +10,7 @@ from ticketcore.domain.base import Event
 from ticketcore.domain.commands import Command
 from ticketcore.domain.context import Content, Context
 from ticketcore.domain.customer import Customer
+from ticketcore.domain.message import Message
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS
 from ticketcore.domain.types import Status
@@ -17,9 +18,19 @@ from ticketcore.errors import NotFound, TicketClosed, WrongState
 from ticketcore.ids import number_of
 from ticketcore.store.port import Claim, Release
 
-__all__ = ["NOTHING", "Decider", "Decision", "States", "content_of", "found_customer", "found_ticket", "guard"]
+__all__ = [
+    "NOTHING",
+    "Decider",
+    "Decision",
+    "States",
+    "content_of",
+    "found_customer",
+    "found_message",
+    "found_ticket",
+    "guard",
+]
 
-States = Mapping[UUID, Ticket | Customer | None]
+States = Mapping[UUID, Ticket | Customer | Message | None]
 """Aggregate id -> its state; ``None`` where nothing is recorded."""
 
 
@@ -70,6 +81,18 @@ def found_customer(states: States, id_: UUID) -> Customer:
     state = states.get(id_)
     if not isinstance(state, Customer):
         raise NotFound("customer", number_of(id_))
+    return state
+
+
+def found_message(states: States, id_: UUID) -> Message:
+    """Return an inbound message's state.
+
+    Raises:
+        NotFound: nothing is recorded under the id.
+    """
+    state = states.get(id_)
+    if not isinstance(state, Message):
+        raise NotFound("message", number_of(id_))
     return state
 
 

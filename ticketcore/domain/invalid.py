@@ -79,8 +79,8 @@ def described(value: object, field: str = "") -> object:
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,29}|\d", re.ASCII)
 _PERSONAL = frozenset({
-    "attachments", "author_name", "body", "by", "comments", "content", "identities", "message_id", "name", "note", "remark",
-    "subject", "tags", "value",
+    "attachments", "author_name", "body", "by", "claimed_id", "comments", "content", "identities", "in_reply_to", "message_id", "name",
+    "note", "peer_ip", "raw", "recipients", "references", "remark", "sender", "subject", "tags", "value",
 })  # fmt: skip
 
 

@@ -18,7 +18,12 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from ticketcore.domain import customer_events, delivery_events, ticket_events  # noqa: F401 -- they fill EVENT_CLASSES
+from ticketcore.domain import (  # noqa: F401 -- they fill EVENT_CLASSES
+    customer_events,
+    delivery_events,
+    message_events,
+    ticket_events,
+)
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.errors import EventTooLarge, UnknownEvent
 from ticketcore.store.forms import Read, form

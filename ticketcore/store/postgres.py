@@ -39,7 +39,7 @@ MIGRATIONS = Path(__file__).parent / "sql" / "log"
 """Folder of the log's migrations."""
 
 _PART = 1_048_576
-_SEQUENCES = {Kind.TICKET: "log.ticket_numbers", Kind.CUSTOMER: "log.customer_numbers"}
+_SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
 _FIELDS = "position, recorded_at, originator_id, originator_version, topic, state"
 _LOAD = f"""
 SELECT {_FIELDS} FROM log.events WHERE originator_id = ANY(%b)

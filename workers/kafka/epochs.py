@@ -15,7 +15,7 @@ __all__ = ["Epochs", "Restart", "end_epoch", "epochs_of"]
 
 _MARGIN = 1_000
 """Numbers that are passed over: they may be in events that nothing shows any more, or in the hands of a service."""
-_SEQUENCES = {Kind.TICKET: "log.ticket_numbers", Kind.CUSTOMER: "log.customer_numbers"}
+_SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
 
 
 class Epochs(NamedTuple):

@@ -22,14 +22,17 @@ def _id(kind: Kind, counter: int) -> UUID:
 
 _TICKET, _OTHER = _id(Kind.TICKET, 42), _id(Kind.TICKET, 57)
 _CUSTOMER, _TWIN = _id(Kind.CUSTOMER, 7), _id(Kind.CUSTOMER, 19)
+_ORIGINATORS = {"ticket": _TICKET, "customer": _CUSTOMER, "message": _id(Kind.MESSAGE, 103)}
 _BLOBS = (
     {"digest": hashlib.sha256(b"scan of the delivery note, sealed").hexdigest(), "size": 48_213},
     {"digest": hashlib.sha256(b"whole text of the letter, sealed").hexdigest(), "size": 131_072},
 )
 _VALUES: dict[str, Any] = {
+    "acknowledge": True,
     "agent_id": "ana",
     "assurance": "signed_link",
     "attempt": 2,
+    "automatic": "list",
     "author_id": _CUSTOMER,
     "blobs": _BLOBS,
     "body_blob": 1,
@@ -41,10 +44,13 @@ _VALUES: dict[str, Any] = {
     "code": 451,
     "comment": 3,
     "comments": (3, 5),
+    "created": True,
     "customer_id": _TWIN,
     "direction": "outbound",
     "due_at": datetime(2026, 3, 5, 16, 0, tzinfo=UTC),
+    "evidence": ({"what": "signed_reference", "ids": (_TICKET,)},),
     "external": "INC0000045",
+    "facts": {"received_at": "2026-03-04T09:30:15Z", "signed": [str(_TICKET)]},
     "follow_up_of": _OTHER,
     "fulfilled_at": datetime(2026, 3, 4, 11, 42, 7, 250_000, tzinfo=UTC),
     "identity": 2,
@@ -57,8 +63,11 @@ _VALUES: dict[str, Any] = {
     "organisation_id": "northwind-logistics",
     "other_id": _OTHER,
     "permanent": False,
+    "media_type": "message/rfc822",
+    "outcome": "comment",
     "policy": "standard-support 3",
     "priority": "high",
+    "rejected": ({"ticket_id": _OTHER, "rule": "number", "why": "stranger"},),
     "reason": "waiting for the carrier's answer",
     "recipient_id": _TWIN,
     "recipients": (_CUSTOMER, _TWIN),
@@ -66,8 +75,12 @@ _VALUES: dict[str, Any] = {
     "requester_id": _CUSTOMER,
     "resolution": "replacement sent",
     "retry_at": datetime(2026, 3, 4, 11, 46, 7, 250_000, tzinfo=UTC),
+    "rule": "signed_reference",
+    "rules_version": "3",
     "score": 4,
     "seconds": 1_260,
+    "signs": ("List-Id", "Precedence"),
+    "size": 48_213,
     "source_id": _OTHER,
     "split_from": _OTHER,
     "status": "on_hold",
@@ -77,6 +90,8 @@ _VALUES: dict[str, Any] = {
     "tickets": (_OTHER,),
     "target_id": _OTHER,
     "team_id": "logistics",
+    "ticket_id": _TICKET,
+    "ticket_version": 3,
     "urgency": "medium",
     "version": 3,
 }
@@ -93,6 +108,7 @@ _SPECIAL: dict[tuple[str, str], Any] = {
     ("customer.absorbed", "source_id"): _TWIN,
     ("customer.released", "source_id"): _TWIN,
     ("customer.registered", "external"): "CRM-118842",
+    ("message.decided", "reason"): "closed meanwhile",
     ("ticket.redacted", "reason"): "card number in the text",
     ("ticket.reopened", "reason"): "the replacement arrived damaged too",
 }
@@ -119,7 +135,7 @@ def sample(event: type[Event]) -> Event:
         fields[name] = value
     return event.model_validate(
         {
-            "originator_id": _TICKET if topic.startswith("ticket.") else _CUSTOMER,
+            "originator_id": _ORIGINATORS[topic.partition(".")[0]],
             "originator_version": 4,
             "meta": _meta(),
             "sealed": _sealed(topic) if event.PERSONAL else None,
