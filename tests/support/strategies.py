@@ -9,7 +9,7 @@ from uuid import UUID
 
 import annotated_types
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, BaseModel, JsonValue, StringConstraints
+from pydantic import AwareDatetime, BaseModel, StringConstraints
 
 import ticketcore.domain.customer_events
 import ticketcore.domain.delivery_events
@@ -89,7 +89,7 @@ def _plain(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]
         return st.one_of(st.uuids(), aggregate_ids(Kind.TICKET))
     if annotation in (datetime, AwareDatetime):
         return st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware
-    if annotation is JsonValue:
+    if annotation is Any:
         plain = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(_CHARACTERS, max_size=20))
         return st.recursive(
             plain, lambda part: st.one_of(st.lists(part), st.dictionaries(st.text(_CHARACTERS), part)), max_leaves=5

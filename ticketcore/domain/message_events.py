@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import Field, JsonValue, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from ticketcore.domain.base import Event
 from ticketcore.domain.ticket_events import BlobRef, PersonalText
@@ -111,7 +111,7 @@ class Verdict(Frozen):
     acknowledge: bool = False
     evidence: tuple[Evidence, ...] = ()
     rejected: tuple[Candidate, ...] = ()
-    facts: Annotated[Mapping[Label, JsonValue], WithJsonSchema({"type": "object"})] = Field(default_factory=dict)
+    facts: Annotated[Mapping[Label, Any], WithJsonSchema({"type": "object"})] = Field(default_factory=dict)
 
 
 class MessageEvent(Event):

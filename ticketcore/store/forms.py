@@ -226,6 +226,7 @@ _TYPED: dict[str, Callable[[Any], _Typed]] = {
     "function-after": _checked,
     "str": _text,
     "int": _whole,
+    "any": lambda _: _Typed(Any),
     "bool": lambda _: _Typed(bool),
     "uuid": lambda _: _Typed(UUID),
     "enum": lambda schema: _Typed(schema["cls"]),
