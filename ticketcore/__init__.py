@@ -22,6 +22,7 @@ from ticketcore.domain.types import (
 )
 from ticketcore.errors import TicketCoreError
 from ticketcore.execution import Options, Recorded
+from ticketcore.files import FileSource
 from ticketcore.read_models import QueueEntry
 from ticketcore.replay import Clock, HistoryEntry, Message, TicketView
 from ticketcore.settings import Settings
@@ -34,6 +35,7 @@ __all__ = [
     "Clock",
     "CustomerMessage",
     "Direction",
+    "FileSource",
     "HistoryEntry",
     "Identity",
     "IdentityKind",

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid5
 
-from ticketcore.blobs import fitting, stored_files
+from ticketcore.blobs import fitting, stored_file, stored_files
 from ticketcore.domain.context import EXCERPT_BYTES, Content, excerpt
 from ticketcore.domain.customer_commands import CustomerCommand
 from ticketcore.domain.message_commands import ReceiveMessage
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.ticket_commands import CorrectComment
 from ticketcore.domain.ticket_events import BlobRef
+from ticketcore.errors import Forgotten
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from ticketcore.domain.base import Event
     from ticketcore.domain.commands import Command
@@ -82,14 +83,15 @@ def prepare(
     command: Command,
     states: Mapping[UUID, State | None],
     ids: tuple[UUID, ...],
-    gone: Collection[UUID],
+    gone: set[UUID],
     sealer: Sealer,
     log: EventLog,
 ) -> Prepared:
     """Return the command's text and files as its event holds them; blobs are stored before the event is.
 
-    A text of more than :data:`EXCERPT_BYTES`, every attachment and an inbound message as it came become blobs. Blobs of a command that is then
-    rejected stay behind, unreadable, and harm nobody.
+    A text of more than :data:`EXCERPT_BYTES`, every attachment and an inbound message as it came become blobs. Blobs of
+    a command that is then rejected stay behind, unreadable, and harm nobody. Whoever is found to be forgotten is added
+    to *gone*.
     """
     aggregate = ids[0] if ids else command.streams()[0]
     person = person_of(command, states, ids)
@@ -106,14 +108,22 @@ def prepare(
     pending = sealer.new_event_key(person)
     blobs: list[BlobRef] = []
 
-    def store(content: bytes) -> int:
-        digest = log.put_blob(pending.seal_blob(len(blobs), content))
-        blobs.append(BlobRef(digest=digest, size=len(content)))
+    def kept(blob: BlobRef) -> int:
+        blobs.append(blob)
         return len(blobs) - 1
+
+    def store(content: bytes) -> int:
+        return kept(BlobRef(digest=log.put_blob(pending.seal_blob(len(blobs), content)), size=len(content)))
 
     body_blob = store(body.encode()) if long and body is not None else None
     if raw is not None:
         store(raw)
-    attachments = stored_files(files, store)
+    try:
+        attachments = stored_files(files, store, lambda file: kept(stored_file(file, person, sealer, log)))
+    except Forgotten:
+        if person in gone:
+            raise
+        gone.add(person)
+        return prepare(command, states, ids, gone, sealer, log)
     shown = excerpt(body) if long and body is not None else body
     return Prepared(person, Content(shown, body_blob, tuple(blobs), attachments or None), pending)

@@ -61,7 +61,8 @@ class Message(Frozen):
         first_body: the text before any correction.
         readable: whether its key is there; false after redaction and forgetting.
         complete: false where ``body`` is only the beginning, the whole being in a blob that was not loaded.
-        attachments: name, media type, SHA-256 of the content and the blob's digest and size of each.
+        attachments: name, media type, size and SHA-256 of the content, the blob's digest, what makes it dangerous to
+            open and why it was withheld, of each.
     """
 
     id: int
@@ -297,8 +298,10 @@ def _message(recorded: RecordedEvent, corrections: Sequence[ev.CommentCorrected]
                 "name": a.name,
                 "media_type": a.media_type,
                 "sha256": a.sha256,
-                "digest": event.blobs[a.blob].digest,
-                "size": event.blobs[a.blob].size if a.size is None else a.size,
+                "digest": None if a.blob is None else event.blobs[a.blob].digest,
+                "size": event.blobs[a.blob].size if a.size is None and a.blob is not None else a.size,
+                "danger": a.danger,
+                "withheld": a.withheld,
             }
             for a in event.attachments or ()
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,8 +16,8 @@ __all__ = ["Settings"]
 
 
 _SHOWN = frozenset({
-    "base_url", "cache_size", "home", "inline", "key_file", "log_name", "mail_domain", "mail_from", "mail_plus",
-    "mail_reply_to", "pool_size", "wait_timeout",
+    "base_url", "cache_size", "dangerous_files", "home", "inline", "key_file", "log_name", "mail_domain", "mail_from",
+    "mail_plus", "mail_reply_to", "max_file_bytes", "max_message_bytes", "pool_size", "wait_timeout",
 })  # fmt: skip
 """Settings without secrets: a message may repeat their value."""
 _LONGEST_LOCAL = 64
@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         inline: whether queries project what is new by themselves; by default with the embedded server, where no
             worker needs to run.
         wait_timeout: seconds that a query waits for a read model to reach the asked position.
+        max_file_bytes: the most bytes of one attachment; a larger one is withheld by intake and refused from callers.
+        max_message_bytes: likewise of all attachments of one message together.
+        dangerous_files: attachments that are risky to open (executables, scripts, macros, ...) are kept as any
+            (``keep``), kept and marked (``mark``), or withheld and refused (``refuse``).
         mail_from: who outgoing mail is from, with or without a name (``Example Support <support@example.org>``).
         mail_domain: of our Message-IDs; by default that of ``mail_from``.
         mail_reply_to: the mailbox whose plus addresses answers and bounces go to (``support+TOKEN@example.org``), its
@@ -78,6 +82,9 @@ class Settings(BaseSettings):
     cache_size: Annotated[int, Field(ge=0)] = 10_000
     inline: bool | None = None
     wait_timeout: Annotated[float, Field(gt=0)] = 10.0
+    max_file_bytes: Annotated[int, Field(ge=1)] = 52_428_800
+    max_message_bytes: Annotated[int, Field(ge=1)] = 104_857_600
+    dangerous_files: Literal["keep", "mark", "refuse"] = "mark"
     mail_from: Mailbox | None = None
     mail_domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", max_length=200)] | None = None
     mail_reply_to: Mailbox | None = None

@@ -16,9 +16,9 @@ from workers.schemas.files import generate
 from workers.schemas.shapes import differences
 
 Edit = Callable[[dict[str, Any]], object]
-REMEDY = "(give Commented class_version 2 and upcast_v1_v2, or take the change back)"
-COMMENTED = "schemas/events/ticket.commented/v1.json"
-EXAMPLE = "schemas/examples/ticket.commented/v1.json"
+REMEDY = "(give Commented class_version 3 and upcast_v2_v3, or take the change back)"
+COMMENTED = "schemas/events/ticket.commented/v2.json"
+EXAMPLE = "schemas/examples/ticket.commented/v2.json"
 
 
 def edit(path: Path, change: Edit) -> None:
@@ -173,9 +173,9 @@ def test_an_event_class_can_not_be_removed(
 
 
 def test_versions_only_grow(copy: Path, found: Callable[[], list[str]]) -> None:
-    (copy / COMMENTED).rename((copy / COMMENTED).with_name("v2.json"))
+    (copy / COMMENTED).rename((copy / COMMENTED).with_name("v3.json"))
 
-    assert any("the class is at version 1, expected 2 or above (versions only grow)" in problem for problem in found())
+    assert any("the class is at version 2, expected 3 or above (versions only grow)" in problem for problem in found())
 
 
 def test_a_changed_default_is_a_difference_and_an_order_is_none() -> None:

@@ -1,6 +1,7 @@
 """The repository's own schemas."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def test_the_repository_is_in_order(database: str) -> None:
 @pytest.mark.servers
 def test_generating_into_an_empty_folder_gives_the_same_files(tmp_path: Path, database: str) -> None:
     (tmp_path / "schemas").mkdir()
+    for topic, version in VERSIONS:
+        if version < known_topics()[topic]:  # what former versions were, only the repository knows
+            for path in (schema_path(topic, version), example_path(topic, version)):
+                (tmp_path / "schemas" / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(SCHEMAS / path, tmp_path / "schemas" / path)
 
     written = generate(tmp_path, database)
 
@@ -63,7 +69,8 @@ def test_no_schema_holds_a_personal_field_in_the_clear() -> None:
         schema = json.loads((SCHEMAS / schema_path(topic, version)).read_text("utf-8"))
         assert not set(schema["x-personal"]) & set(schema["properties"]), topic
         assert ("sealed" in schema["properties"]) == bool(schema["x-personal"]), topic
-        assert set(schema["x-personal"]) == set(schema["$defs"].get("Personal", {}).get("properties", {})), topic
+        inside = set(schema["$defs"].get("Personal", {}).get("properties", {})) - {"class_version"}
+        assert set(schema["x-personal"]) == inside, topic
 
 
 def test_the_index_lists_every_file() -> None:

@@ -1,6 +1,5 @@
 """Every outcome and guarantee of the port, for every backend."""
 
-import hashlib
 import os
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -376,7 +375,7 @@ class TestReading:
         assert log.load([]) == ({}, None)
 
 
-class TestNumbersAndBlobs:
+class TestNumbers:
     def test_numbers_are_never_given_twice(self, log: EventLog) -> None:
         taken: list[int] = []
         threads = [Thread(target=lambda: taken.extend(log.allocate(Kind.TICKET, 50))) for _ in range(4)]
@@ -386,17 +385,6 @@ class TestNumbersAndBlobs:
             thread.join()
         assert sorted(taken) == list(range(1, 201))
         assert log.allocate(Kind.CUSTOMER, 2) == [1, 2]
-
-    @pytest.mark.parametrize("size", [0, 1, 1_048_576, 1_048_577, 3_000_000])
-    def test_a_blob_comes_back_as_it_was(self, log: EventLog, size: int) -> None:
-        content = os.urandom(size)
-        digest = log.put_blob(content)
-        assert digest == hashlib.sha256(content).hexdigest()
-        assert log.put_blob(content) == digest
-        assert log.get_blob(digest) == content
-
-    def test_an_unknown_blob_is_none(self, log: EventLog) -> None:
-        assert log.get_blob("00" * 32) is None
 
 
 def _plain(event: StoredEvent) -> tuple[object, int, str, bytes]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from ticketcore.api.given import checked, checked_name
+from ticketcore.attachments import Limits, judged, require_kept
 from ticketcore.domain.commands import Command, build
 from ticketcore.domain.types import Direction, Role
 from ticketcore.errors import BadNumber, NotFound, as_name
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ticketcore.execute import Executor
     from ticketcore.execution import Options, Recorded
     from ticketcore.sealing.sealer import Sealer
+    from ticketcore.settings import Settings
     from ticketcore.store.port import EventLog
 
 __all__ = ["Api", "Name"]
@@ -35,6 +37,7 @@ class Api:
     _log: EventLog
     _executor: Executor
     _sealer: Sealer
+    _settings: Settings
 
     def _id(self, name: Name, kind: Kind) -> UUID:
         known = checked_name(name, kind)
@@ -79,7 +82,13 @@ class Api:
 
     def _do(self, cls: type[C], by: Actor, options: Options, **values: Any) -> Recorded:
         options = checked(cls, by, options)
-        return self._executor.execute(build(cls, **values), by, options)
+        command = build(cls, **values)
+        if values.get("attachments"):
+            given = vars(command)["attachments"]
+            files = judged(given, Limits.of(self._settings))
+            require_kept(f"{cls.NAME} {cls.NOUN}", files, given)
+            command = command.model_copy(update={"attachments": files})
+        return self._executor.execute(command, by, options)
 
     def _opened(self, events: Sequence[Event]) -> list[Event]:
         """Return the events with all their personal content, from their overflow too."""

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from ticketcore.domain.customer_commands import Identity
     from ticketcore.execution import Recorded
     from ticketcore.read_models import Correspondence, QueueEntry, ReadModels
-    from ticketcore.settings import Settings
     from ticketcore.store.codec import Codec
     from ticketcore.store.port import Record
 
@@ -86,7 +85,6 @@ class Queries(Api):
 
     _codec: Codec
     _read: ReadModels
-    _settings: Settings
 
     def show_ticket(
         self, ticket: Name, *, by: Actor, at: datetime | None = None, clock: Clock | str = Clock.RECORD
@@ -213,22 +211,47 @@ class Queries(Api):
         """Return the content of a message's attachment; *index* from 0, as in :class:`~ticketcore.replay.Message`.
 
         Raises:
-            NotFound: there is none, or its key is gone.
+            NotFound: there is none, it was withheld, or its key is gone.
+        """
+        return b"".join(self.attachment_stream(ticket, by=by, message=message, index=index))
+
+    def attachment_stream(self, ticket: Name, *, by: Actor, message: int, index: int) -> Iterator[bytes]:
+        """Return the same as an iterator over parts of at most 1 MiB, of which one or two are in memory.
+
+        A part is checked before it is given out. Files of version 1 events, and those past a message's thousandth, come
+        in one part.
+
+        Raises:
+            NotFound: as :meth:`attachment`, at once.
+            SealBroken: the stored content was changed; while it is read.
         """
         asked(Attached, by=by, message=message, index=index)
         id_ = self._find_ticket(ticket)
+        remedy = "see `ticket show`"
         for recorded in self._recorded(id_, by, Action.SHOW_TICKET):
             event = recorded.event
             if event.originator_version != message or not isinstance(event, ev.Opened | ev.Commented):
                 continue
             files = event.attachments or ()
             if 0 <= index < len(files):
-                file = files[index]
-                content = self._blob(event, file.blob)
-                if content is not None:
-                    start = file.offset or 0
-                    return content if file.size is None else content[start : start + file.size]
-        raise NotFound("attachment", f"{index} of message {message} of {number_of(id_)}", "see `ticket show`")
+                found = self._file(event, files[index])
+                if found is not None:
+                    return found
+                remedy = f"it was withheld: {files[index].withheld}" if files[index].withheld else remedy
+        raise NotFound("attachment", f"{index} of message {message} of {number_of(id_)}", remedy)
+
+    def _file(self, event: ev.Opened | ev.Commented, file: ev.Attachment) -> Iterator[bytes] | None:
+        if file.blob is None:
+            return None
+        if file.per_person:
+            digest = event.blobs[file.blob].digest
+            parts = self._log.blob_parts(digest) if self._log.has_blob(digest) else None
+            return None if parts is None else self._sealer.open_file(event, file.sha256, parts)
+        content = self._blob(event, file.blob)
+        start = file.offset or 0
+        return (
+            None if content is None else iter((content if file.size is None else content[start : start + file.size],))
+        )
 
     def catch_up(self) -> int:
         """Bring the read models up to the log's end, where no worker does it, and return the position reached."""

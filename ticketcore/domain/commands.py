@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ticketcore.domain.invalid import Frozen, Value, as_invalid
 from ticketcore.domain.types import IdentityKind, Label, Text
+from ticketcore.files import FileSource
 from ticketcore.ids import Kind, kind_of
 from ticketcore.permissions import Action
 
@@ -94,14 +96,24 @@ class AttachmentContent(Value):
     Attributes:
         name: the file's name as given; a path in it means nothing.
         media_type: as given, for example ``application/pdf``.
-        content: its bytes, any number.
+        content: its bytes, any number; or a :class:`~ticketcore.files.FileSource`, of which little is in memory at once.
+        danger: what makes it risky to open, as found by :func:`ticketcore.attachments.judged`; no part of the command.
+        withheld: why its content is not to be kept with the message; likewise.
     """
 
     WHAT: ClassVar[str] = "an attachment"
     model_config = ConfigDict(ser_json_bytes="base64")
     name: Text
     media_type: Label = "application/octet-stream"
-    content: Annotated[bytes, BeforeValidator(_no_text)]
+    content: Annotated[bytes | FileSource, BeforeValidator(_no_text)]
+    danger: Annotated[Label | None, Field(exclude=True)] = None
+    withheld: Annotated[Label | None, Field(exclude=True)] = None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content, hex."""
+        content = self.content
+        return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else content.sha256
 
 
 def is_blank(text: str | None) -> bool:

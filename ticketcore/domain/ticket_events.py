@@ -47,17 +47,24 @@ class Attachment(Frozen):
         name: the file's name as given.
         media_type: as given, for example ``application/pdf``.
         sha256: of the plain content, hex.
-        blob: index into the event's ``blobs``.
+        blob: index into the event's ``blobs``; ``None`` for one that is withheld.
         offset: of a file that shares its blob with others: where it begins there, in bytes; ``None`` for the others.
-        size: of a file that shares its blob with others: how many bytes it has there; ``None`` for the others.
+        size: of a file that shares its blob with others, or is withheld: its bytes; ``None`` for the others.
+        per_person: whether the blob is sealed with a key made of the person's and of ``sha256``, so that the same file
+            of the same person is stored once; else it is sealed with the event's key.
+        danger: what makes it risky to open, as found in its name and content; ``None`` where nothing was found.
+        withheld: why its content was not kept with the message; ``None`` for one that was.
     """
 
     name: Text
     media_type: Label
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    blob: Annotated[int, Field(ge=0)]
+    blob: Annotated[int | None, Field(ge=0)] = None
     offset: Annotated[int | None, Field(ge=0)] = None
     size: Annotated[int | None, Field(ge=0)] = None
+    per_person: bool = False
+    danger: Label | None = None
+    withheld: Label | None = None
 
 
 class TicketEvent(Event):
@@ -68,10 +75,12 @@ class Opened(TicketEvent):
     """An inquiry became a ticket. Imports and split or follow-up tickets may know more at once.
 
     ``external``: the number in the system it was imported from. ``body``: its first message, as in a comment;
-    ``body_blob``: index into ``blobs`` of the whole text where ``body`` is only its beginning.
+    ``body_blob``: index into ``blobs`` of the whole text where ``body`` is only its beginning. v2: attachments may be
+    stored once for a person, marked as dangerous or withheld.
     """
 
     TOPIC: ClassVar[str] = "ticket.opened"
+    class_version: ClassVar[int] = 2
     channel: Channel
     requester_id: UUID | None = None
     direction: Direction = Direction.INBOUND
@@ -131,10 +140,12 @@ class Commented(TicketEvent):
     """A message came in, went out, or a note was made. Its id within the ticket is its ``originator_version``.
 
     ``author_id``: of inbound ones the customer's id where known. ``body`` holds the whole text, or its beginning
-    where ``body_blob`` names the blob that holds it all. ``message_id`` is a mail's own.
+    where ``body_blob`` names the blob that holds it all. ``message_id`` is a mail's own. v2: attachments may be stored
+    once for a person, marked as dangerous or withheld.
     """
 
     TOPIC: ClassVar[str] = "ticket.commented"
+    class_version: ClassVar[int] = 2
     direction: Direction
     channel: Channel
     author_id: UUID | None = None

@@ -10,6 +10,7 @@ what                      covered beside it                               made a
 an event's content        aggregate id, version, topic                    base64(nonce + ciphertext)
 a blob                    its index (its key is its event's alone)        nonce + ciphertext
 an event's overflow       as a blob's, with an index of its own           nonce + ciphertext
+a file                    its content's digest, by its key                see :mod:`.files`
 an event's key            person, aggregate id, version                   nonce + ciphertext
 a person's key, a secret  the person's id, the secret's name              see :mod:`.keyring`
 ========================  ==============================================  ===================
@@ -34,11 +35,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ticketcore.errors import Forgotten, SealBroken
 from ticketcore.ids import kind_of, number_of
+from ticketcore.sealing.files import FileCipher
 from ticketcore.sealing.keyring import KEY_BYTES, NONCE_BYTES
 from ticketcore.store.port import EventKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ticketcore.domain.base import Event
     from ticketcore.sealing.keyring import Keyring
@@ -189,6 +191,39 @@ class Sealer:
             for index, stored in blobs.items()
         }
 
+    def file_cipher(self, person_id: UUID, sha256: str) -> FileCipher:
+        """Return what seals the file of that digest (SHA-256 of its content, hex) for a person.
+
+        Raises:
+            Forgotten: the person's key was destroyed.
+            KeyMissing: the key-encryption key is not there.
+        """
+        self._writing_keys({person_id})
+        wrapped = self._store.persons([person_id]).get(person_id)
+        if wrapped is None:
+            raise Forgotten(_name_of(person_id), person_id)
+        return FileCipher(self._keyring.unwrap(wrapped, owner_aad(person_id)), bytes.fromhex(sha256))
+
+    def open_file(self, event: Event, sha256: str, parts: Iterable[bytes]) -> Iterator[bytes] | None:
+        """Return the content of an event's file, a part at a time; ``None`` where it was redacted or forgotten.
+
+        Args:
+            event: as loaded, with ``sealed``.
+            sha256: of the file's content, hex, as the opened event tells.
+            parts: what was stored.
+        Raises:
+            SealBroken: a part was changed or is another file's; while it is read.
+            KeyMissing: as for :meth:`open_many`.
+        """
+        if event.sealed is None:
+            return None
+        ref = (event.originator_id, event.originator_version, _content_of(event)[:NONCE_BYTES])
+        key = self._store.event_keys([ref]).get(ref)
+        if key is None:
+            return None
+        person_key = self._keyring.unwrap(key.person_wrapped, owner_aad(key.person_id))
+        return _opened_file(FileCipher(person_key, bytes.fromhex(sha256)), parts, event)
+
     def personal(self, event: Event) -> bytes | None:
         """Return the personal content of an open event as it is sealed, ``None`` where there is none."""
         return self._codec.personal(event)
@@ -315,11 +350,22 @@ def _decrypt(cipher: AESGCM, stored: bytes, aad: bytes, event: Event, part: str 
     try:
         return cipher.decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], aad)
     except (InvalidTag, ValueError):
-        raise SealBroken(
-            f"cannot open {part}event {event.TOPIC!r} version {event.originator_version}"
-            f" of {_name_of(event.originator_id)}: it was changed or belongs elsewhere, expected what was sealed"
-            " (compare log, blobs and keys with their backups)"
-        ) from None
+        raise _broken(event, part) from None
+
+
+def _opened_file(cipher: FileCipher, parts: Iterable[bytes], event: Event) -> Iterator[bytes]:
+    try:
+        yield from cipher.open(parts)
+    except (InvalidTag, ValueError):
+        raise _broken(event, "a file of ") from None
+
+
+def _broken(event: Event, part: str) -> SealBroken:
+    return SealBroken(
+        f"cannot open {part}event {event.TOPIC!r} version {event.originator_version}"
+        f" of {_name_of(event.originator_id)}: it was changed or belongs elsewhere, expected what was sealed"
+        " (compare log, blobs and keys with their backups)"
+    )
 
 
 def _content_of(event: Event) -> bytes:

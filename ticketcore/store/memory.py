@@ -18,6 +18,7 @@ from eventsourcing.popo import POPOApplicationRecorder
 from ticketcore.errors import Forgotten
 from ticketcore.ids import Kind
 from ticketcore.store.appends import check_append, from_receipt, main_stream, own_clash
+from ticketcore.store.blobs import check_digest, parts_of
 from ticketcore.store.library import expected_of, recorded_at_positions
 from ticketcore.store.port import (
     Append,
@@ -33,7 +34,7 @@ from ticketcore.store.port import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from eventsourcing.persistence import StoredEvent
 
@@ -128,6 +129,19 @@ class MemoryLog(POPOApplicationRecorder):
         digest = hashlib.sha256(content).hexdigest()
         self._blobs.setdefault(digest, content)
         return digest
+
+    def put_blob_parts(self, digest: str, parts: Callable[[], Iterable[bytes]]) -> None:
+        content = b"".join(parts())
+        check_digest(digest, hashlib.sha256(content))
+        self._blobs.setdefault(digest, content)
+
+    def has_blob(self, digest: str) -> bool:
+        return digest in self._blobs
+
+    def blob_parts(self, digest: str) -> Iterator[bytes]:
+        content = self._blobs.get(digest)
+        if content is not None:
+            yield from parts_of(content)
 
     def get_blob(self, digest: str) -> bytes | None:
         return self._blobs.get(digest)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Append",
     "Appended",
+    "BlobStore",
     "Claim",
     "ClaimConflict",
     "EventKey",
@@ -40,6 +41,8 @@ __all__ = [
     "WrappedKey",
 ]
 
+PART_BYTES = 1_048_576
+"""Bytes of every part of a blob but its last."""
 MAX_EVENT_BYTES = 262_144
 """The most bytes that one event's stored state may have."""
 
@@ -189,7 +192,36 @@ class Loaded(NamedTuple):
 Rewrap = Callable[["UUID | str", bytes], tuple[str, bytes]]
 
 
-class EventLog(Protocol):
+class BlobStore(Protocol):
+    """Sealed bytes by their SHA-256 (hex), kept for ever. Thread-safe; usable after fork."""
+
+    def put_blob(self, content: bytes) -> str:
+        """Store sealed bytes durably; return their SHA-256 in hex. Storing the same bytes again is a no-op."""
+
+    def put_blob_parts(self, digest: str, parts: Callable[[], Iterable[bytes]]) -> None:
+        """Store the bytes of *digest* durably, one part in memory at a time; all of them or none.
+
+        Storing the same bytes again is a no-op.
+
+        Args:
+            digest: SHA-256 (hex) of all parts together.
+            parts: gives them from the first, of :data:`PART_BYTES` each and the last one less; called again where the
+                store was away.
+        Raises:
+            ValueError: the parts together have another digest; nothing is stored.
+        """
+
+    def has_blob(self, digest: str) -> bool:
+        """Return whether the bytes of *digest* are stored."""
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """Return sealed bytes, ``None`` where they were never stored."""
+
+    def blob_parts(self, digest: str) -> Iterator[bytes]:
+        """Yield sealed bytes, one part in memory at a time; nothing where they were never stored."""
+
+
+class EventLog(BlobStore, Protocol):
     """The log with its receipts, claims, numbers and blobs. Thread-safe; usable after fork."""
 
     @property
@@ -240,12 +272,6 @@ class EventLog(Protocol):
 
     def claims_below(self, kind: str, value: bytes, limit: int) -> list[Claim]:
         """Return at most *limit* claims of a kind whose values lie below *value*, in the values' order."""
-
-    def put_blob(self, content: bytes) -> str:
-        """Store sealed bytes durably; return their SHA-256 in hex. Storing the same bytes again is a no-op."""
-
-    def get_blob(self, digest: str) -> bytes | None:
-        """Return sealed bytes, ``None`` where they were never stored."""
 
     def close(self) -> None:
         """Give back connections; the log can't be used afterwards."""

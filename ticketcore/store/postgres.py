@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
@@ -18,6 +17,7 @@ from ticketcore.store.append_call import APPEND, arguments, outcomes
 from ticketcore.store.append_plain import append_plain
 from ticketcore.store.appends import check_append, from_receipt, independent, learn, own_clash, ready
 from ticketcore.store.arrays import event_rows, key_rows, uuids
+from ticketcore.store.blobs import PostgresBlobs
 from ticketcore.store.datastore import Datastore
 from ticketcore.store.library import expected_of, recorded_at_positions
 from ticketcore.store.migrate import check_migrated
@@ -37,8 +37,6 @@ __all__ = ["MIGRATIONS", "PostgresLog"]
 T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "sql" / "log"
 """Folder of the log's migrations."""
-
-_PART = 1_048_576
 _SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
 _FIELDS = "position, recorded_at, originator_id, originator_version, topic, state"
 _LOAD = f"""
@@ -57,7 +55,7 @@ ORDER BY position DESC LIMIT 1
 """
 
 
-class PostgresLog(PostgresApplicationRecorder):
+class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
     """Fulfils :class:`ticketcore.store.port.EventLog`, and is a recorder of the eventsourcing library.
 
     Args:
@@ -196,29 +194,6 @@ class PostgresLog(PostgresApplicationRecorder):
     def claims_below(self, kind: str, value: bytes, limit: int) -> list[Claim]:
         query = "SELECT kind, value, owner, ref FROM log.claims WHERE kind = %b AND value < %b ORDER BY value LIMIT %b"
         return [Claim(*row) for row in self._fetch(query, "read claims", kind, value, limit)]
-
-    def put_blob(self, content: bytes) -> str:
-        digest = hashlib.sha256(content).digest()
-
-        def work(connection: Connection[DictRow]) -> None:
-            with connection.transaction(), connection.cursor() as cursor:
-                # Parts are committed together: where the first is, all are.
-                if cursor.execute("SELECT FROM log.blobs WHERE digest = %b AND part = 0", (digest,)).rowcount == 0:
-                    cursor.executemany(
-                        "INSERT INTO log.blobs (digest, part, data) VALUES (%b, %b, %b) ON CONFLICT DO NOTHING",
-                        [
-                            (digest, part, content[part * _PART : (part + 1) * _PART])
-                            for part in range(max(1, -(-len(content) // _PART)))
-                        ],
-                    )
-
-        self._run(work, "store a blob")
-        return digest.hex()
-
-    def get_blob(self, digest: str) -> bytes | None:
-        query = "SELECT data FROM log.blobs WHERE digest = %b ORDER BY part"
-        rows = self._fetch(query, "read a blob", bytes.fromhex(digest))
-        return b"".join(row[0] for row in rows) if rows else None
 
     def close(self) -> None:
         self.datastore.close()
