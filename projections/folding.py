@@ -77,7 +77,8 @@ def decoded(decode: Decode, records: Iterable[Record]) -> list[Item]:
 def concerned(model: Model, items: Iterable[Item]) -> dict[UUID, int]:
     """Return the aggregates of *items* that have a row in *model*, with their kind."""
     kinds = frozenset(map(int, model.mains))
-    return {item.record.originator_id: item.kind for item in items if item.kind in kinds}
+    one_each = {item[0][2].int: item for item in items if item[1] in kinds}  # a UUID's own hash is a function in Python
+    return {item.record.originator_id: item.kind for item in one_each.values()}
 
 
 def cause_of(error: BaseException) -> str:

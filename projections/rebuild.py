@@ -10,27 +10,32 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import psycopg
 import structlog
-from psycopg import sql
 
 from projections.base import Model
+from projections.candidates import begin, checkpoints, previous
 from projections.drops import forget_lost_drops, settle_drops
 from projections.feed import Decode, Log, by_name
+from projections.folding import Item
 from projections.neighbours import dependents, lock_holder, work_as_owner
 from projections.projector import Checkpoint, Projector
 from projections.runner import locked, read_batch
-from projections.schema import REBUILD_LOCK, RELEASE, Connection, OtherVersion, connect, create, digest_of, install
+from projections.schema import REBUILD_LOCK, Connection, connect, install
 from projections.swap import Candidate, hold, swap
 from ticketcore.collector import no_collection
-from ticketcore.errors import ConfigurationError, EpochMismatch, NotFound, StoreUnavailable
+from ticketcore.errors import ConfigurationError, EpochMismatch, StoreUnavailable
 
-__all__ = ["Rebuilt", "put_back", "rebuild", "refuse_unknown_logs"]
+__all__ = ["Rebuilt", "put_back", "rebuild", "rebuild_all", "refuse_unknown_logs"]
 
-_BATCH = 5_000
+_BATCH = 20_000
+"""The more at once, the fewer rows are read and written again: a ticket's events lie apart in the log."""
+_LITTLE = 5_000
+"""Events that the swap may fold while workers wait."""
 _SHRINKS = 0.9
 """A round that leaves more than this share of what the round before left: the log grows as fast as it is read."""
 _SWAP_PATIENCE = 600.0
@@ -65,13 +70,25 @@ def rebuild(
     dsn: str, logs: Log | Sequence[Log], decode: Decode, model: Model, *, progress: Progress | None = None,
     drop_dependents: bool = False,
 ) -> Rebuilt:  # fmt: skip
-    """Build *model* anew from its logs and put it in the live one's place, as the owner of that one's schema.
+    """Build *model* anew from its logs and put it in the live one's place; see :func:`rebuild_all`."""
+    [done] = rebuild_all(dsn, logs, decode, [model], progress=progress, drop_dependents=drop_dependents)
+    return done
+
+
+def rebuild_all(
+    dsn: str, logs: Log | Sequence[Log], decode: Decode, models: Sequence[Model], *, progress: Progress | None = None,
+    drop_dependents: bool = False,
+) -> list[Rebuilt]:  # fmt: skip
+    """Build *models* anew from their logs and put each in the live one's place, as the owner of that one's schema.
+
+    Each event is read and decoded once for all of them, up to where the logs end when it begins; then each model goes on by
+    itself and is swapped.
 
     Args:
         dsn: of the read models.
         logs: the log, or all logs that feed the read models.
         decode: record -> event.
-        model: the read model.
+        models: the read models.
         progress: called after each batch with (events folded, events in the logs).
         drop_dependents: drop what others made on the tables that are dropped now, which are those of the swap before.
     Raises:
@@ -81,13 +98,38 @@ def rebuild(
     """
     given = by_name(logs)
     install(dsn)
-    with _alone(dsn, model) as (keeper, builder):
-        refuse_unknown_logs(keeper, [model], given)
-        for log in given.values():
-            forget_lost_drops(keeper, log, model)
-        projector = Projector(model, f"{model.name}_next")
-        candidate, at = _begin(keeper, projector, given, drop_dependents=drop_dependents)
-        return _Build(keeper, builder, candidate, projector, given, decode, at, progress).finish()
+    with ExitStack() as stack:
+        builds: dict[str, _Build] = {}
+        for model in sorted(
+            models, key=lambda model: model.name
+        ):  # in one order: two rebuilds wait, and do not deadlock
+            keeper, builder = stack.enter_context(_alone(dsn, model))
+            refuse_unknown_logs(keeper, [model], given)
+            for log in given.values():
+                forget_lost_drops(keeper, log, model)
+            projector = Projector(model, f"{model.name}_next")
+            candidate, at = begin(keeper, projector, given, drop_dependents=drop_dependents)
+            builds[model.name] = _Build(keeper, builder, candidate, projector, given, decode, at, progress)
+        if len(builds) > 1:
+            _build_together(list(builds.values()), given, decode, progress)
+        return [builds[model.name].finish() for model in models]
+
+
+def _build_together(
+    builds: Sequence[_Build], logs: Mapping[str, Log], decode: Decode, progress: Progress | None
+) -> None:
+    """Fold each log up to its present end; while the server takes the rows of one model, the next one is folded."""
+    heads = {name: log.head() for name, log in logs.items()}
+    with ThreadPoolExecutor(len(builds), "rebuild") as pool:
+        for name, log in logs.items():
+            while (reached := min(build.reached(name) for build in builds)) < heads[name]:
+                some = min(_BATCH, heads[name] - reached)
+                with no_collection(some):
+                    items = read_batch(log, decode, reached, some)
+                    for taken in [pool.submit(build.take, name, items) for build in builds]:
+                        taken.result()
+                if progress is not None:
+                    progress(min(build.folded() for build in builds), sum(heads.values()))
 
 
 def put_back(
@@ -106,10 +148,10 @@ def put_back(
     install(dsn)
     with _alone(dsn, model) as (keeper, builder):
         refuse_unknown_logs(keeper, [model], given)
-        candidate = _previous(keeper, model)
+        candidate = previous(keeper, model)
         projector = Projector(model, f"{model.name}_prev")
         try:
-            at = _checkpoints(keeper, projector, candidate, given)
+            at = checkpoints(keeper, projector, candidate, given)
         except EpochMismatch as error:
             raise EpochMismatch(
                 f"cannot put back the previous tables of read model {model.name!r}: they are of a former epoch of a log, expected"
@@ -146,7 +188,7 @@ class _Build:
     ) -> None:  # fmt: skip
         self._keeper, self._builder, self._candidate, self._projector = keeper, builder, candidate, projector
         self._logs, self._decode, self._at, self._progress = logs, decode, at, progress
-        self._resumed_at = self._folded()
+        self._resumed_at = self.folded()
 
     def finish(self) -> Rebuilt:
         model, deadline = self._projector.model, time.monotonic() + _SWAP_PATIENCE
@@ -168,7 +210,15 @@ class _Build:
                     logger.warning(
                         "rebuild.left_behind", model=model.name, schema=f"{model.name}_prev", objects=left_behind
                     )
-                return Rebuilt(model.name, generation, self._folded(), self._resumed_at, model.version, left_behind)
+                return Rebuilt(model.name, generation, self.folded(), self._resumed_at, model.version, left_behind)
+
+    def reached(self, log: str) -> int:
+        return self._at[log].position
+
+    def take(self, log: str, items: Sequence[Item]) -> None:
+        """Fold those of *items*, the next ones of *log*, that it does not hold yet."""
+        at = self._at[log]
+        self._at[log] = self._projector.apply(self._builder, [i for i in items if i.record.position > at.position], at)
 
     def _approach(self) -> None:
         """Come as near to the logs' ends as can be: each round reads what came during the one before.
@@ -181,7 +231,7 @@ class _Build:
             heads = {name: log.head() for name, log in self._logs.items()}
             rest = sum(max(0, head - self._at[name].position) for name, head in heads.items())
             self._build(heads)
-            if rest <= _BATCH or rest > _SHRINKS * left:
+            if rest <= min(_BATCH, _LITTLE) or rest > _SHRINKS * left:
                 return
             left = rest
 
@@ -205,14 +255,14 @@ class _Build:
             while at.position < end:
                 some = min(_BATCH, end - at.position)
                 with no_collection(some):
-                    batch = read_batch(log, self._decode, at.position, some)
-                    at = self._at[name] = self._projector.apply(self._builder, batch, at)
+                    self.take(name, read_batch(log, self._decode, at.position, some))
+                at = self._at[name]
                 if holding:
                     self._keeper.execute("SELECT 1")  # a sign of life
                 if self._progress is not None:
-                    self._progress(min(self._folded(), ends), ends)
+                    self._progress(min(self.folded(), ends), ends)
 
-    def _folded(self) -> int:
+    def folded(self) -> int:
         return sum(at.position for at in self._at.values())
 
 
@@ -226,87 +276,7 @@ def _alone(dsn: str, model: Model) -> Iterator[tuple[Connection, Connection]]:
         with locked(keeper, lock), connect(dsn) as builder:
             for connection in (keeper, builder):
                 work_as_owner(connection, model.name)
+            builder.execute(
+                "SET synchronous_commit = off"
+            )  # rows and checkpoint are lost together; the swap's commit waits
             yield keeper, builder
-
-
-def _begin(
-    connection: Connection, projector: Projector, logs: Mapping[str, Log], *, drop_dependents: bool
-) -> tuple[Candidate, dict[str, Checkpoint]]:
-    """Take up a rebuild that was killed, or start one."""
-    model, digest = projector.model, digest_of(projector.model)
-    roles = {
-        role: made
-        for role, *made in connection.execute(
-            "SELECT role, generation, version, digest FROM read_meta.models WHERE model = %s", [model.name]
-        )
-    }
-    candidate = Candidate(model.name, "next", roles["live"][0] + 1)
-    if roles.get("next") == [candidate.generation, model.version, digest]:
-        try:
-            at = _checkpoints(connection, projector, candidate, logs)
-        except EpochMismatch:
-            logger.warning("rebuild.restarted", model=model.name, reason="the log has another epoch")
-        else:
-            if all(at[name].position <= log.head() for name, log in logs.items()):
-                return candidate, at
-    with connection.transaction():
-        if not drop_dependents:
-            _refuse_dependents(connection, model.name)
-        _make_room(connection, candidate)
-        create(connection, model, f"{model.name}_next")
-        connection.execute(
-            "INSERT INTO read_meta.models (model, role, generation, version, release, digest)"
-            " VALUES (%s, 'next', %s, %s, %s, %s)",
-            [model.name, candidate.generation, model.version, RELEASE, digest],
-        )
-    return candidate, _checkpoints(connection, projector, candidate, logs)
-
-
-def _refuse_dependents(connection: Connection, model: str) -> None:
-    for schema in (f"{model}_next", f"{model}_prev"):
-        if found := dependents(connection, model, schema):
-            raise ConfigurationError(
-                f"cannot begin a rebuild of read model {model!r}: it drops the schema {schema}, expected that nothing of others"
-                f" hangs on it, but there is {', '.join(found)} (drop it and make it anew on the schema {model}, or let"
-                f" `ticketcore rebuild {model} --drop-dependents` drop it; see docs/kafka.md)"
-            )
-
-
-def _make_room(connection: Connection, candidate: Candidate) -> None:
-    """Drop what is half built and what the last swap replaced, with its checkpoints and dead letters."""
-    name = candidate.model
-    for suffix in ("next", "prev"):
-        schema = sql.Identifier(f"{name}_{suffix}")
-        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
-    connection.execute("DELETE FROM read_meta.models WHERE model = %s AND role <> 'live'", [name])
-    for table in ("checkpoints", "dead_letters"):
-        connection.execute(
-            sql.SQL("DELETE FROM read_meta.{} WHERE model = %s AND generation <> %s").format(sql.Identifier(table)),
-            [name, candidate.generation - 1],
-        )
-
-
-def _previous(connection: Connection, model: Model) -> Candidate:
-    rows = connection.execute(
-        "SELECT generation, version, release FROM read_meta.models WHERE model = %s AND role = 'prev'", [model.name]
-    ).fetchall()
-    if not rows:
-        raise NotFound(
-            "previous generation", f"of read model {model.name!r}", "a swap keeps one until the next rebuild begins"
-        )
-    [(generation, version, release)] = rows
-    if version != model.version:
-        raise OtherVersion(
-            f"cannot put back the previous tables of read model {model.name!r}: they are of version {version}, made by release"
-            f" {release or 'unknown'}, expected version {model.version}, which release {RELEASE} here knows to catch up"
-            f" (run `ticketcore rebuild {model.name} --back` with a release that has version {version})"
-        )
-    return Candidate(model.name, "prev", generation)
-
-
-def _checkpoints(
-    connection: Connection, projector: Projector, candidate: Candidate, logs: Mapping[str, Log]
-) -> dict[str, Checkpoint]:
-    return {
-        name: projector.checkpoint(connection, candidate.generation, name, log.epoch()) for name, log in logs.items()
-    }

@@ -21,12 +21,12 @@ from projections.dead_letters import find_letters
 from projections.drops import drop, undrop
 from projections.partitions import give_to_partitions, partition_of
 from projections.projector import CheckpointMoved, FedByPartitions, Projector
-from projections.rebuild import Rebuilt, put_back, rebuild
+from projections.rebuild import Rebuilt, put_back, rebuild, rebuild_all
 from projections.runner import Runner, locked, read_batch
 from projections.schema import META, MODELS, REBUILD_LOCK, OtherVersion, connect, install, installed, live, rebuilds_due
 from projections.swap import hold
 from projections.verify import verify
-from tests.projections.given import EPOCH, Life, ListLog, ev, execute, opened
+from tests.projections.given import EPOCH, Life, ListLog, ev, execute, opened, tables_in
 from tests.projections.next_version import NEXT_QUEUES
 from tests.support.postgres import Postgres
 from ticketcore.domain.base import Event
@@ -180,6 +180,56 @@ def test_a_rebuilt_model_stays_fed_by_its_partitions(projected: tuple[str, ListL
     log.events += lives(range(60, 70))
     project_by_partitions(dsn, log, QUEUES)
     assert verify(dsn, log, log.decode, models=[QUEUES]).different == 0
+
+
+def test_all_models_are_rebuilt_together_and_each_event_is_decoded_once(
+    projected: tuple[str, ListLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn, log = projected
+    monkeypatch.setattr(projections.rebuild, "_BATCH", 7)
+    decoded, shown = list[int](), list[tuple[int, int]]()
+
+    def broken_off(done: int, _: int) -> None:
+        if done >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(dsn, log, log.decode, PERFORMANCE, progress=broken_off)
+    log.events += lives(range(60, 90))
+    head = log.head()
+
+    def decode(record: Record) -> Event:
+        decoded.append(record.position)
+        return log.decode(record)
+
+    done = rebuild_all(
+        dsn, log, decode, [QUEUES, PERFORMANCE, HISTORY], progress=lambda folded, ends: shown.append((folded, ends))
+    )
+
+    assert done == [
+        Rebuilt("queues", 2, head, 0, 1), Rebuilt("performance", 2, head, 21, 1), Rebuilt("history", 2, head, 0, 1)
+    ]  # fmt: skip
+    assert decoded == list(range(1, head + 1))
+    assert shown[0] == (7, head)
+    assert shown[-1] == (head, head)
+    assert verify(dsn, log, log.decode).different == 0
+
+
+def test_where_one_of_several_rebuilds_fails_no_tables_are_swapped(
+    projected: tuple[str, ListLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn, log = projected
+    monkeypatch.setattr(projections.rebuild, "_BATCH", 7)
+    before = tables_in(dsn)
+    broken = QUEUES._replace(sql=("history.sql",))
+
+    with pytest.raises(StoreUnavailable, match="can't be written"):
+        rebuild_all(dsn, log, log.decode, [broken, HISTORY, PERFORMANCE])
+
+    assert tables_in(dsn) == before
+    assert roles(dsn)["live"] == roles(dsn, "history")["live"] == (1, 1)
+    assert [one.generation for one in rebuild_all(dsn, log, log.decode, MODELS)] == [2, 2, 2]
+    assert verify(dsn, log, log.decode).different == 0
 
 
 def test_after_a_swap_and_after_the_way_back_workers_go_on_at_the_offset_that_they_had(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -12,8 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from projections.dead_letters import dead_letters as list_dead_letters
-from projections.rebuild import put_back
-from projections.rebuild import rebuild as rebuild_model
+from projections.rebuild import put_back, rebuild_all
 from projections.schema import MODELS, connect, model_named, rebuilds_due
 from projections.verify import Verified
 from projections.verify import verify as verify_models
@@ -75,12 +73,13 @@ def rebuild(
     models = MODELS if everything else [model_named(name) for name in names or ()]
     if back and drop_dependents:
         raise typer.BadParameter("--back drops no tables, so it takes no --drop-dependents")
-    work, done = put_back if back else partial(rebuild_model, drop_dependents=drop_dependents), []
     with opened() as core, other_logs(core.settings) as others:
-        logs = [core.log, *others]
-        for model in models:
-            with _bar(f"rebuild {model.name}", quiet=quiet or json) as progress:
-                done.append(work(_read_dsn(core), logs, Codec().decode, model, progress=progress))
+        dsn, logs, decode = _read_dsn(core), [core.log, *others], Codec().decode
+        with _bar(f"rebuild {', '.join(model.name for model in models)}", quiet=quiet or json) as progress:
+            if back:
+                done = [put_back(dsn, logs, decode, model, progress=progress) for model in models]
+            else:
+                done = rebuild_all(dsn, logs, decode, models, progress=progress, drop_dependents=drop_dependents)
     if json:
         print_json(done)
     else:
