@@ -9,14 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakSet
 
+from ticketcore.api.correspondence import Correspondence
 from ticketcore.api.customers import CustomerCommands
 from ticketcore.api.deliveries import DeliveryCommands
 from ticketcore.api.messages import MessageCommands
-from ticketcore.api.queries import Queries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
 from ticketcore.execute import Executor
-from ticketcore.intake.tokens import SECRET, Tokens
 from ticketcore.numbers import NumberPool
 from ticketcore.sealing.keyring import Keyring
 from ticketcore.sealing.rotation import check_ring
@@ -47,7 +46,7 @@ T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
 
 
-class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageCommands, Queries):
+class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageCommands, Correspondence):
     """Commands and queries of one log.
 
     Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's
@@ -64,7 +63,6 @@ class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageComm
         group = GroupCommit(log)
         self._executor = Executor(log, group, self._codec, sealer, self._cache, self._numbers, keys, keys_apart=apart)
         self._threads: ThreadPoolExecutor | None = None
-        self._tokens: Tokens | None = None
         _OPEN.add(self)
 
     @classmethod
@@ -130,19 +128,6 @@ class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageComm
     def settings(self) -> Settings:
         """The settings, every store named."""
         return self._settings
-
-    @property
-    def tokens(self) -> Tokens:
-        """What makes and verifies the signed names of tickets that travel with mail.
-
-        Raises:
-            KeyMissing: the key-encryption key of its secret is not there.
-        """
-        if self._tokens is None:
-            known = self._settings
-            secret = self._sealer.secret(SECRET)
-            self._tokens = Tokens(secret, self._log.name, domain=known.message_domain, reply=known.plus_mailbox)
-        return self._tokens
 
     def submit(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a method of this core in a thread of its own pool and return its future."""

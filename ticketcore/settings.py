@@ -17,7 +17,8 @@ __all__ = ["Settings"]
 
 _SHOWN = frozenset({
     "base_url", "cache_size", "dangerous_files", "home", "inline", "key_file", "log_name", "mail_domain", "mail_from",
-    "mail_plus", "mail_reply_to", "max_file_bytes", "max_message_bytes", "pool_size", "wait_timeout",
+    "mail_language", "mail_plus", "mail_reply_to", "mail_templates", "max_file_bytes", "max_message_bytes", "pool_size",
+    "wait_timeout",
 })  # fmt: skip
 """Settings without secrets: a message may repeat their value."""
 _LONGEST_LOCAL = 64
@@ -66,6 +67,8 @@ class Settings(BaseSettings):
         mail_reply_to: the mailbox whose plus addresses answers and bounces go to (``support+TOKEN@example.org``), its
             local part at most 22 characters; by default ``mail_from``.
         mail_plus: whether the mailbox takes plus addresses; without, answers are known by Message-ID and marker alone.
+        mail_templates: a folder of one's own templates, ``LANGUAGE/NAME.txt``; they go before the built-in ones.
+        mail_language: in which customers are written to whose language is not known.
         base_url: of the page that shows a ticket's state to who has its link; ``None``: mails hold no link.
     """
 
@@ -89,6 +92,8 @@ class Settings(BaseSettings):
     mail_domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", max_length=200)] | None = None
     mail_reply_to: Mailbox | None = None
     mail_plus: bool = True
+    mail_templates: Path | None = None
+    mail_language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     base_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=500)] | None = None
 
     @model_validator(mode="after")

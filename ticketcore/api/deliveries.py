@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
+from uuid import NAMESPACE_OID, uuid5
 
 from ticketcore.api.base import Api, Name
 from ticketcore.domain import delivery_commands as cmd
 from ticketcore.domain.deliveries import OUTGOING, UNDELIVERED, due_before, due_of, undelivered_of
+from ticketcore.domain.ticket import Ticket
 from ticketcore.execution import Options, Recorded
+from ticketcore.permissions import Action, Facts, check
+from ticketcore.store.port import Append
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from ticketcore.domain.deliveries import Due
+    from ticketcore.domain.deliveries import Delivery, Due
     from ticketcore.domain.types import Actor, BounceKind
 
 __all__ = ["DeliveryCommands"]
@@ -117,6 +121,31 @@ class DeliveryCommands(Api):
             cmd.RecordBounce, by, options, ticket_id=self._ticket(ticket), comment=comment, kind=kind,
             recipient_id=self._customer(recipient_id), **values,
         )  # fmt: skip
+
+    def delivery(self, ticket: Name, comment: int) -> Delivery | None:
+        """Return how far the mail of a comment is now, ``None`` where it is no outgoing mail; for workers."""
+        id_ = self._ticket(ticket)
+        state = self._executor.load((id_,))[id_]
+        deliveries = state.deliveries if isinstance(state, Ticket) else ()
+        return next((one for one in deliveries if one.comment == comment), None)
+
+    def begin_outgoing(self, since: datetime, *, by: Actor) -> int | None:
+        """Say that mail is sent from now on; what was written before *since* is dropped, at the first time only.
+
+        Returns:
+            How many mails were dropped; ``None`` where it was said before, and nothing was done.
+        """
+        check(by, Action.ATTEMPT_DELIVERY, Facts("outgoing mail"))
+        command_id = uuid5(NAMESPACE_OID, f"ticketcore outgoing {self._log.name}")
+        if self._log.load((), command_id).receipt is not None:
+            return None
+        dropped = 0
+        while due := self.due_deliveries(since):
+            for _, ticket, comment in due:
+                self.drop_delivery(ticket, by=by, comment=comment, reason="written before mail was sent")
+            dropped += len(due)
+        self._log.append([Append(command_id, bytes(16), ())])
+        return dropped
 
     def due_deliveries(self, now: datetime, limit: int = 100) -> Sequence[Due]:
         """Return the mails to send that are due before *now*, the longest due first; for the outgoing worker."""

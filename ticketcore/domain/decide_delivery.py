@@ -79,10 +79,9 @@ def _fail(command: cmd.FailDelivery, states: States, context: Context) -> Decisi
     one = _found(ticket, command.comment)
     if command.attempt > one.attempt:
         _refuse(command, ticket, one, (), "record the attempt first")
-    if one.state not in (_S.SENDING, _S.WAITING) or command.attempt != one.attempt:
+    given_up = command.retry_at is None  # what waits can be given up, what was sent can fail
+    if command.attempt != one.attempt or not (one.state is _S.SENDING or (given_up and one.state in _SENDABLE)):
         return NOTHING
-    if one.state is _S.WAITING and command.attempt != 0:
-        return NOTHING  # asked for again meanwhile
     fields = {
         name: getattr(command, name)
         for name in ("comment", "attempt", "permanent", "reason", "code", "text", "retry_at")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,12 @@ import typer
 from projections.observing import UNWATCHED
 from projections.runner import Runner
 from projections.schema import MODELS, model_named
+from ticketcore.app import TicketCore
 from ticketcore.errors import ConfigurationError
 from ticketcore.setup import resolve
 from ticketcore.store.codec import Codec
 from ticketcore.store.postgres import PostgresLog
-from workers.cli.common import settings
+from workers.cli.common import parse_time, settings
 from workers.observing.watching import LogStore, Worker, watched, working
 
 if TYPE_CHECKING:
@@ -77,6 +79,37 @@ def relay() -> None:
         if metrics:
             metrics.relay_leads(topic, lambda: carrier.leads)
         carrier.run(worker.stop)
+
+
+@app.command()
+def outgoing(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="At the first start: what was written before this instant (ISO 8601) is not sent; an hour ago."
+        ),
+    ] = None,
+) -> None:
+    """Send agents' replies and acknowledgements by mail; run as many as you like."""
+    from workers.outgoing.sender import OUTGOING, Sender
+    from workers.outgoing.settings import SmtpSettings
+
+    smtp, known = SmtpSettings.load(), resolve(settings()).model_copy(update={"inline": False})
+    began = parse_time(since, "--since") or datetime.now(UTC) - timedelta(hours=1)
+    if known.mail_from is None:
+        raise ConfigurationError(
+            "TICKETCORE_MAIL_FROM is not set: expected who mail is from, as in 'Support <support@example.org>' (set it)"
+        )
+    with (
+        working("outgoing", known.log_name) as worker,
+        watched(worker, [LogStore(known.log_name, _dsn(known), None)], ["outgoing"]) as metrics,
+        closing(TicketCore.open(known)) as core,
+    ):
+        core.templates.check()
+        dropped = core.begin_outgoing(began, by=OUTGOING)
+        logger = structlog.get_logger("ticketcore.outgoing")
+        logger.info("started", server=f"{smtp.host}:{smtp.server_port}", **({"dropped": dropped} if dropped else {}))
+        Sender(core, smtp, **(metrics.for_outgoing(core.undelivered) if metrics else {})).run(worker.stop)
 
 
 def kafka_settings() -> KafkaSettings:

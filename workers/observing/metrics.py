@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +22,8 @@ __all__ = ["Metrics"]
 
 _COUNTS = (1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_UNDELIVERED = 15.0
+"""Seconds between looks at what was given up."""
 
 
 class Metrics:
@@ -29,7 +32,7 @@ class Metrics:
     What is rare is counted by the lines that are logged of it, whether or not their level is written.
 
     Args:
-        worker: ``relay`` or ``project``.
+        worker: ``relay``, ``project`` or ``outgoing``.
         health: is told of finished rounds and of what hinders them.
     """
 
@@ -71,6 +74,29 @@ class Metrics:
             seconds.observe(took)
 
         return {"on_round": lambda: self.round("relay"), "on_page": on_page}
+
+    def for_outgoing(self, undelivered: Callable[[], Sequence[object]]) -> dict[str, Any]:
+        """Make the outgoing worker's metrics; return what it calls, as its arguments."""
+        for event, name, text in (
+            ("outgoing.sent", "outgoing_sent", "Mails that the mail server took."),
+            ("outgoing.postponed", "outgoing_postponed", "Attempts that failed and are made again later."),
+            ("outgoing.failed", "outgoing_failed", "Mails that were given up."),
+            ("outgoing.retry", "outgoing_retries", "Rounds that failed: the mail server or the log was away."),
+        ):
+            self._count(event, self._counter(name, text))
+        waits = self._gauge("outgoing_oldest_seconds", "Seconds for which the longest due mail has been due.")
+        given_up = self._gauge("outgoing_undelivered", "Mails that were given up and neither dropped nor tried again.")
+        given_up.set(len(undelivered()))
+        looked = time.monotonic()
+
+        def on_due(due_at: datetime | None) -> None:
+            nonlocal looked
+            waits.set(0 if due_at is None else max(0.0, time.time() - due_at.timestamp()))
+            if time.monotonic() - looked > _UNDELIVERED:
+                given_up.set(len(undelivered()))
+                looked = time.monotonic()
+
+        return {"on_due": on_due, "on_round": lambda: self.round("outgoing")}
 
     def relay_leads(self, topic: str, leads: Callable[[], bool]) -> None:
         """Show whether the relay leads."""
@@ -133,7 +159,9 @@ class Metrics:
         if (count := self._counted.get(name)) is not None:
             count(event)
         if name.endswith(".retry"):
-            loop = {"relay.retry": "relay", "projection.retry": "log"}.get(name) or event["model"]
+            loop = {"relay.retry": "relay", "projection.retry": "log", "outgoing.retry": "outgoing"}.get(name) or event[
+                "model"
+            ]
             self.health.trouble(loop, f"tried again after {event.get('error', 'an error')}")
 
     def _count(self, event: str, *counters: Counter) -> None:

@@ -1,0 +1,330 @@
+"""What goes out to customers: the mail of a comment, acknowledgements, agents' reply templates."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID, uuid5
+
+from ticketcore.api.queries import Queries
+from ticketcore.domain import customer_events as cv
+from ticketcore.domain import message_events as mv
+from ticketcore.domain import ticket_commands as tcmd
+from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.customer import Customer
+from ticketcore.domain.delivery_events import DeliveryAttempted
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.types import Actor, Assurance, Channel, Direction, IdentityKind
+from ticketcore.errors import CommandReused, ConfigurationError, Forgotten, NotFound, TicketClosed
+from ticketcore.execution import project
+from ticketcore.ids import Kind, kind_of, number_of
+from ticketcore.intake.outgoing import Mail, OutgoingFile, Unsendable, build, conversation, subject_of
+from ticketcore.intake.outgoing.mail import mail_address
+from ticketcore.intake.templating import Templates
+from ticketcore.intake.tokens import SECRET, Tokens
+from ticketcore.permissions import Action, Facts, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ticketcore.api.base import Name
+    from ticketcore.domain.base import Event
+    from ticketcore.execution import Recorded
+
+__all__ = ["ACKNOWLEDGEMENT", "Correspondence", "Parcel"]
+
+ACKNOWLEDGEMENT = Actor.system("acknowledgement")
+"""Who writes acknowledgements: no agent, so they count as no reply."""
+LINK_DAYS = timedelta(days=90)
+"""How long after its opening the link to a ticket's state is valid."""
+_SURE = (Assurance.LOGGED_IN, Assurance.SIGNED_LINK, Assurance.VERIFIED)
+
+
+class Parcel(NamedTuple):
+    """A mail, ready for a server.
+
+    Attributes:
+        content: its bytes.
+        return_path: where bounces go; empty for acknowledgements (RFC 3834, 3.3).
+        to: the requester's address, ``None`` where only participants have one.
+        recipients: the customers that it goes to, and the address of each.
+    """
+
+    content: bytes
+    message_id: str
+    return_path: str
+    to: str | None
+    recipients: tuple[tuple[UUID, str], ...]
+
+
+class Correspondence(Queries):
+    """What goes out to customers."""
+
+    _tokens: Tokens | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """What makes and verifies the signed names of tickets that travel with mail.
+
+        Raises:
+            KeyMissing: the key-encryption key of its secret is not there.
+        """
+        if self._tokens is None:
+            known = self._settings
+            secret = self._sealer.secret(SECRET)
+            self._tokens = Tokens(secret, self._log.name, domain=known.message_domain, reply=known.plus_mailbox)
+        return self._tokens
+
+    @property
+    def templates(self) -> Templates:
+        """The texts that go out, by language."""
+        return Templates(self._settings.mail_templates, self._settings.mail_language)
+
+    def reply_template(self, name: str, ticket: Name, language: str | None = None, *, by: Actor) -> str:
+        """Return an agents' reply template filled for a ticket, to be completed by the agent.
+
+        Args:
+            name: such as ``more-information``; :meth:`Templates.names` lists them.
+            ticket: whose number, subject and requester it takes.
+            language: BCP 47; the customer's where ``None``.
+            by: who writes.
+        Raises:
+            NotFound: there is no such template, or no such ticket.
+            ConfigurationError: the template's file has a placeholder that there is none of.
+        """
+        id_ = self._find_ticket(ticket)
+        recorded = self._recorded(id_, by, Action.SHOW_TICKET)
+        events = [r.event for r in recorded]
+        state = cast("Ticket", project(None, id_, events))
+        values = self._values(state, events, by)
+        return self.templates.render(f"replies/{name}", language or self._language(state, events), values)
+
+    def acknowledge(
+        self, ticket: Name, *, customer: Name | None = None, language: str | None = None
+    ) -> Recorded | None:
+        """Tell a customer by mail that a new ticket was opened, and its number; once, however often it is called.
+
+        Args:
+            ticket: the new one.
+            customer: who wrote; its requester where ``None``.
+            language: of the message, where it was detected; the one that the customer stated goes before it.
+        Returns:
+            ``None`` where no sender of mail is set, the customer was told before in other words, was forgotten, or the
+            ticket is over already.
+        """
+        if self._settings.message_domain is None:
+            return None
+        id_ = self._ticket(ticket)
+        events = [r.event for r in self._recorded(id_, ACKNOWLEDGEMENT, Action.SHOW_TICKET)]
+        state = cast("Ticket", project(None, id_, events))
+        told = self._customer(customer) or state.requester_id
+        known = self._language(state._replace(requester_id=told), events, language)
+        values = self._values(state._replace(requester_id=told), events, ACKNOWLEDGEMENT)
+        body = self.templates.render("acknowledgement", known, values)
+        try:
+            return self._do(
+                tcmd.Comment, ACKNOWLEDGEMENT, {"command_id": uuid5(id_, "acknowledgement")}, ticket_id=id_,
+                direction=Direction.OUTBOUND, channel=Channel.MAIL, body=body, language=known,
+            )  # fmt: skip
+        except (CommandReused, Forgotten, TicketClosed):
+            return None
+
+    def outgoing_mail(self, ticket: Name, *, by: Actor, comment: int, now: datetime) -> Parcel:
+        """Return the mail of a comment as it is to be sent; for the outgoing worker.
+
+        Raises:
+            Unsendable: it has no readable text, or nobody it could go to.
+            ConfigurationError: no sender is set.
+            NotFound: there is no such ticket or comment.
+        """
+        id_ = self._ticket(ticket)
+        check(by, Action.ATTEMPT_DELIVERY, Facts(f"ticket {number_of(id_)}"))
+        recorded = self._with_whole_texts(self._recorded(id_, by, Action.SHOW_TICKET))
+        events = [r.event for r in recorded]
+        state = cast("Ticket", project(None, id_, events))
+        event = _message(events, comment)
+        if comment in state.redacted or (event.sealed is not None and event.body is None and not event.attachments):
+            raise Unsendable("unreadable", "the comment was redacted or its customer forgotten")
+        sources = self._sources(events)
+        people = self._people(state, events, sources)
+        if not people:
+            raise Unsendable("no_address", "neither the requester nor a participant has a mail address")
+        acknowledgement = event.meta.actor == ACKNOWLEDGEMENT
+        subject, topic = subject_of(events[0].subject, state.number, first=comment == 1)
+        sender = self._sender()
+        tokens, plus = self.tokens, self._settings.plus_mailbox is not None
+        message_id = _known_id(events, comment) or tokens.message_id(id_, comment)
+        language = getattr(event, "language", None) or self._language(state, events)
+        origins = {version: source.message_id for version, source in sources.items() if source.message_id}
+        mail = Mail(
+            ticket=id_,
+            number=state.number,
+            message_id=message_id,
+            sender=sender,
+            to=[(name, address) for _, name, address in people[:1]],
+            cc=[(name, address) for _, name, address in people[1:]],
+            reply_to=tokens.reply_address(id_) if plus else _plain(self._settings.mail_reply_to),
+            subject=subject,
+            topic=topic,
+            text=self._text(state, events, event, language),
+            marker=tokens.marker(id_),
+            conversation=conversation(events, comment, origins),
+            date=now,
+            opened_at=state.opened_at,
+            language=language,
+            acknowledgement=acknowledgement,
+            attachments=self._files(id_, by, event),
+        )
+        bounces = tokens.bounce_address(id_, comment) if plus else sender[1]
+        return Parcel(
+            build(mail),
+            message_id,
+            "" if acknowledgement else bounces,
+            people[0][2] if people[0][0] == self._standing(state.requester_id) else None,
+            tuple((customer, address) for customer, _, address in people),
+        )
+
+    def mail_addresses(self, customer: UUID) -> Sequence[str]:
+        """Return a customer's mail addresses, opened, the best to write to first: verified ones, then the latest."""
+        found: list[tuple[bool, int, str]] = []
+        for id_ in self._same_person(customer):
+            state, events = self._customer_events(id_)
+            if state is None or state.forgotten:
+                continue
+            sure = {version: a in _SURE for version, kind, a in state.identities if kind is IdentityKind.MAIL}
+            found += [
+                (sure[event.originator_version], event.originator_version, event.value)
+                for event in events
+                if isinstance(event, cv.Identified) and event.originator_version in sure and event.value
+            ]
+        return list(dict.fromkeys(value for _, _, value in sorted(found, reverse=True)))
+
+    def _sender(self) -> tuple[str, str]:
+        if self._settings.mail_from is None:
+            raise ConfigurationError(
+                "no sender of mail is set: expected TICKETCORE_MAIL_FROM, as in 'Support <support@example.org>' (set it)"
+            )
+        return parseaddr(self._settings.mail_from)
+
+    def _text(self, state: Ticket, events: Sequence[Event], event: Event, language: str | None) -> str:
+        """Return what the mail says: an agent's text in the frame of ``reply.txt``, any other as it is."""
+        changes = [e for e in events if isinstance(e, ev.CommentCorrected) and e.comment == event.originator_version]
+        text: str = (changes[-1] if changes else cast("ev.Commented", event)).body or ""
+        if not event.meta.actor.is_staff:
+            return text
+        return self.templates.render("reply", language, {**self._values(state, events, event.meta.actor), "text": text})
+
+    def _values(self, state: Ticket, events: Sequence[Event], by: Actor) -> dict[str, str | None]:
+        """Return the placeholders' values for a ticket."""
+        requester = self._standing(state.requester_id)
+        base, link = self._settings.base_url, None
+        if base is not None and requester is not None:
+            link = f"{base.rstrip('/')}/{self.tokens.link_token(state.id, requester, state.opened_at + LINK_DAYS)}"
+        name, address = parseaddr(self._settings.mail_from or "")
+        return {
+            "number": state.number,
+            "subject": cast("ev.Opened", events[0]).subject,
+            "customer_name": None if requester is None else self._name(requester),
+            "company": name or address.rpartition("@")[2] or None,
+            "agent": by.id if by.is_staff else None,
+            "status_link": link,
+        }
+
+    def _language(self, state: Ticket, events: Sequence[Event], detected: str | None = None) -> str | None:
+        """Return the customer's language: as stated, else of the message, else of the ticket."""
+        requester = self._standing(state.requester_id)
+        stated = None if requester is None else self._customer_events(requester)[0]
+        return (stated.language if stated else None) or detected or cast("ev.Opened", events[0]).language
+
+    def _people(
+        self, state: Ticket, events: Sequence[Event], sources: dict[int, mv.Received]
+    ) -> list[tuple[UUID, str, str]]:
+        """Return customer, name and address of whoever a mail goes to, the requester first; who has none is left out."""
+        wanted = [state.requester_id, *sorted(state.participants)]
+        people: dict[str, tuple[UUID, str, str]] = {}
+        for customer in dict.fromkeys(filter(None, map(self._standing, wanted))):
+            last = self._last_used(customer, events, sources)
+            for address in (*last, *self.mail_addresses(customer)):
+                usable = mail_address(address)
+                if usable is not None and usable.isascii():
+                    people.setdefault(usable, (customer, self._name(customer) or "", usable))
+                    break
+        return list(people.values())
+
+    def _last_used(self, customer: UUID, events: Sequence[Event], sources: dict[int, mv.Received]) -> Iterable[str]:
+        """Return the address that the customer last wrote from in this ticket, where it is theirs still."""
+        own = set(self.mail_addresses(customer))
+        for event in reversed(events):
+            source = sources.get(event.originator_version)
+            for sender in source.identities or () if source is not None else ():
+                if sender.kind is IdentityKind.MAIL and sender.value in own:
+                    return (sender.value,)
+        return ()
+
+    def _sources(self, events: Sequence[Event]) -> dict[int, mv.Received]:
+        """Return the inbound messages that the ticket's messages came with, opened, by the latter's version."""
+        ids = {
+            e.originator_version: e.meta.causation_id
+            for e in events
+            if isinstance(e, ev.Opened | ev.Commented) and e.meta.causation_id and _is_message(e.meta.causation_id)
+        }
+        if not ids:
+            return {}
+        streams = self._log.load(tuple(set(ids.values()))).streams
+        received = {id_: self._codec.decode(records[0]) for id_, records in streams.items() if records}
+        opened = dict(zip(received, self._opened(list(received.values())), strict=True))
+        found = {version: opened.get(id_) for version, id_ in ids.items()}
+        return {version: event for version, event in found.items() if isinstance(event, mv.Received)}
+
+    def _files(self, ticket: UUID, by: Actor, event: Any) -> list[OutgoingFile]:
+        version = event.originator_version
+        return [
+            OutgoingFile(a.name, a.media_type, self.attachment(ticket, by=by, message=version, index=i))
+            for i, a in enumerate(event.attachments or ())
+        ]
+
+    def _name(self, customer: UUID) -> str | None:
+        _, events = self._customer_events(customer)
+        return next((e.name for e in events if isinstance(e, cv.Registered)), None)
+
+    def _customer_events(self, customer: UUID) -> tuple[Customer | None, list[Event]]:
+        records = self._log.load((customer,)).streams.get(customer, ())
+        events = [self._codec.decode(record) for record in records]
+        state = project(None, customer, events)
+        return (state if isinstance(state, Customer) else None), self._opened(events)
+
+    def _same_person(self, customer: UUID) -> list[UUID]:
+        """Return a customer's record and those merged into it."""
+        found, todo = list[UUID](), [customer]
+        while todo:
+            id_ = todo.pop(0)
+            state = self._executor.load((id_,))[id_]
+            if id_ not in found and isinstance(state, Customer):
+                found.append(id_)
+                todo += sorted(state.absorbed)
+        return found
+
+    def _standing(self, customer: UUID | None) -> UUID | None:
+        return None if customer is None else self._executor.standing_for(customer)
+
+
+def _message(events: Iterable[Event], version: int) -> ev.Opened | ev.Commented:
+    for event in events:
+        if event.originator_version == version and isinstance(event, ev.Opened | ev.Commented):
+            return event
+    raise NotFound("comment", version, "see `ticket show`")
+
+
+def _known_id(events: Iterable[Event], comment: int) -> str | None:
+    """Return the Message-ID of an earlier attempt: the next has the same, though the domain may be another now."""
+    ids = (e.message_id for e in events if isinstance(e, DeliveryAttempted) and e.comment == comment and e.message_id)
+    return next(ids, None)
+
+
+def _is_message(id_: UUID) -> bool:
+    return kind_of(id_) is Kind.MESSAGE
+
+
+def _plain(mailbox: str | None) -> str | None:
+    return parseaddr(mailbox)[1] if mailbox else None

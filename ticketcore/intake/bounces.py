@@ -1,0 +1,117 @@
+"""Bounces of our own mails: which mail came back, and for whom. Signed names alone bind one to its ticket."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID, uuid5
+
+from ticketcore.domain.commands import normalise
+from ticketcore.domain.types import Actor, BounceKind, IdentityKind
+from ticketcore.ids import Kind, aggregate_id, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ticketcore.app import TicketCore
+    from ticketcore.execution import Recorded
+    from ticketcore.intake.mail import Bounce
+    from ticketcore.intake.tokens import Tokens
+
+__all__ = ["BOUNCES", "Bounced", "bounced_mail", "record_bounce"]
+
+BOUNCES = Actor.system("bounces")
+_STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
+_KINDS = {"failed": BounceKind.HARD, "delayed": BounceKind.DELAYED}
+
+
+class Bounced(NamedTuple):
+    """Which mail a bounce is about; ``comment``: ``None`` where it names the ticket only."""
+
+    ticket: UUID
+    comment: int | None
+
+
+def bounced_mail(tokens: Tokens, bounce: Bounce, recipients: Iterable[str] = ()) -> Bounced | None:
+    """Return the mail of ours that a bounce is about; ``None`` where nothing in it is signed by us.
+
+    Args:
+        tokens: of the log.
+        bounce: as it was read.
+        recipients: the addresses that the bounce itself came to: of its envelope, then of its headers.
+    """
+    addresses = list(recipients)
+    for address in addresses:
+        if (found := tokens.bounce_of_address(address)) is not None:
+            return Bounced(*found)
+    headers = [(name.lower(), value) for name, value in bounce.original_headers]
+    ids = [bounce.original_message_id or "", *(value for name, value in headers if name == "message-id")]
+    for id_ in ids:
+        if (found := tokens.ticket_of_message_id(id_)) is not None:
+            return Bounced(*found)
+    for address in (value for name, value in headers if name in ("return-path", "x-envelope-from")):
+        if (found := tokens.bounce_of_address(address)) is not None:
+            return Bounced(*found)
+    for address in addresses:
+        if (ticket := tokens.ticket_of_address(address)) is not None:
+            return Bounced(ticket, None)
+    for marked in (value for name, value in headers if name == "x-ticketcore-ticket"):
+        for ticket in tokens.tickets_in(marked):
+            return Bounced(ticket, None)
+    return None
+
+
+def record_bounce(
+    core: TicketCore, mail: Bounced, bounce: Bounce, *, message: UUID | None = None
+) -> Sequence[Recorded]:
+    """Record what a bounce says, once for each recipient that it names; what was delivered or relayed is no bounce.
+
+    Nothing of it changes the ticket's status. Repeating it for the same *message* records nothing more.
+
+    Args:
+        core: of the log.
+        mail: as :func:`bounced_mail` found it.
+        bounce: as it was read.
+        message: id of the inbound message that brought it.
+    """
+    comment = mail.comment
+    if comment is not None and core.delivery(mail.ticket, comment) is None:
+        comment = None  # signed by us, and no outgoing mail of this log any more (it was restored)
+    done = []
+    for index, failure in enumerate(bounce.recipients):
+        kind = _KINDS.get(failure.action)
+        if kind is None:
+            continue
+        status = failure.status if _STATUS.fullmatch(failure.status) else None
+        if kind is BounceKind.HARD and status is not None and status.startswith("4"):
+            kind = BounceKind.SOFT
+        other = _somebody_else(core, mail.ticket, failure.recipient)
+        done.append(
+            core.record_bounce(
+                mail.ticket,
+                by=BOUNCES,
+                kind=kind,
+                comment=comment,
+                status=status,
+                recipient=None if other else failure.recipient or None,
+                recipient_id=other,
+                text=None if other else failure.diagnostic or None,
+                message=message,
+                command_id=None if message is None else uuid5(message, f"bounce {index}"),
+            )
+        )
+    return done
+
+
+def _somebody_else(core: TicketCore, ticket: UUID, recipient: str) -> UUID | None:
+    """Return the customer whose address it is, where that is not the ticket's requester.
+
+    What is recorded is sealed for the requester: another's address does not belong into it.
+    """
+    try:
+        number = core.find_customer(IdentityKind.MAIL, normalise(IdentityKind.MAIL, recipient), by=BOUNCES)
+    except ValueError:
+        return None
+    if number is None or number == core.show_ticket(ticket, by=BOUNCES).requester:
+        return None
+    return aggregate_id(parse_number(number, Kind.CUSTOMER), core.log.name)
