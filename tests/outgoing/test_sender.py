@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.outgoing.given import ANA, Clock, a_customer, a_ticket, reply, sending, smtp
+from tests.outgoing.given import ANA, MAIL, Clock, a_customer, a_ticket, reply, sending, smtp
 from tests.support.smtp import DROP, DROP_AFTER, Mailserver
 from ticketcore import TicketCore
+from ticketcore.domain.commands import AttachmentContent
 from ticketcore.domain.deliveries import Delivery
 from ticketcore.domain.types import Actor, DeliveryState, Role
 from workers.outgoing.sender import OUTGOING
@@ -256,3 +257,19 @@ def test_one_mail_that_nobody_can_handle_lets_the_others_pass(
     sender = sending(core, smtp(server))
     assert (sender.round(), sender.round()) == (2, 0)
     assert state(core, other, comment).state is S.DELIVERED
+
+
+def test_attachments_go_along_and_one_that_was_withheld_keeps_the_mail_back(server: Mailserver) -> None:
+    with TicketCore.in_memory(settings=MAIL) as core:
+        ticket = a_ticket(core)
+        small = AttachmentContent(name="Anleitung für Kim.pdf", media_type="application/pdf", content=b"%PDF-1.7")
+        first = reply(core, ticket, attachments=[small])
+        second = reply(core, ticket, attachments=[small, small.model_copy(update={"withheld": "too large"})])
+        sending(core, smtp(server)).round()
+        assert state(core, ticket, first).state is S.DELIVERED
+        (file,) = server.mails[0].message.iter_attachments()
+        assert (file.get_filename(), file.get_content()) == ("Anleitung für Kim.pdf", b"%PDF-1.7")
+        assert state(core, ticket, second).state is S.FAILED
+        last = core.ticket_history(ticket, by=ANA)[-1]
+        assert last.fields["reason"] == "no_attachment"
+        assert "attachment 1 is not there: it was withheld" in str(last.fields["text"])

@@ -278,11 +278,14 @@ class Correspondence(Queries):
         return {version: event for version, event in found.items() if isinstance(event, mv.Received)}
 
     def _files(self, ticket: UUID, by: Actor, event: Any) -> list[OutgoingFile]:
-        version = event.originator_version
-        return [
-            OutgoingFile(a.name, a.media_type, self.attachment(ticket, by=by, message=version, index=i))
-            for i, a in enumerate(event.attachments or ())
-        ]
+        version, files = event.originator_version, []
+        for index, file in enumerate(event.attachments or ()):
+            try:
+                content = self.attachment(ticket, by=by, message=version, index=index)
+            except NotFound as error:
+                raise Unsendable("no_attachment", f"attachment {index} is not there: {error.remedy}") from None
+            files.append(OutgoingFile(file.name, file.media_type, content))
+        return files
 
     def _name(self, customer: UUID) -> str | None:
         _, events = self._customer_events(customer)
