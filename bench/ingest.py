@@ -141,7 +141,7 @@ def whole(place: Place) -> list[Result]:
         summary = imported(core, path)
         marks.append(time.perf_counter())
         say(f"whole log: {summary.rows:,} rows, {summary.cases:,} cases, {core.log.head():,} events imported")
-        with Runner(dsn, core.log, CODEC.decode) as runner:
+        with Runner(dsn, core.log, CODEC.decode_to_fold) as runner:
             runner.catch_up()
         marks.append(time.perf_counter())
         say("whole log: all read models built")

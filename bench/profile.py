@@ -127,7 +127,7 @@ def profile(place: Place) -> list[Result]:
         install(str(core.settings.dsn))
         steps = Steps()
         with (
-            Runner(str(core.settings.dsn), core.log, CODEC.decode) as runner,
+            Runner(str(core.settings.dsn), core.log, CODEC.decode_to_fold) as runner,
             steps.around(_PROJECTION, "checkpoints, commits, everything else"),
         ):
             runner.catch_up()

@@ -69,13 +69,13 @@ def replay(place: Place) -> list[Result]:
                 page = mine[first : first + PAGE]
                 streams = core.log.load(page).streams
                 for id_ in page:
-                    assert project(None, id_, map(CODEC.decode, streams[id_])) is not None
+                    assert project(None, id_, map(CODEC.decode_to_fold, streams[id_])) is not None
             return len(mine) / (time.perf_counter() - began)
 
         def single(_: int) -> float:
             began = time.perf_counter()
             for id_ in mine:
-                assert project(None, id_, map(CODEC.decode, core.log.load((id_,)).streams[id_])) is not None
+                assert project(None, id_, map(CODEC.decode_to_fold, core.log.load((id_,)).streams[id_])) is not None
             return len(mine) / (time.perf_counter() - began)
 
         def stock(_: int) -> float:
@@ -111,7 +111,7 @@ def projection(place: Place) -> list[Result]:
         def ours(_: int) -> float:
             with place.database() as dsn:
                 install(dsn)
-                with Runner(dsn, core.log, CODEC.decode) as runner:
+                with Runner(dsn, core.log, CODEC.decode_to_fold) as runner:
                     began = time.perf_counter()
                     runner.catch_up()
                     return head / (time.perf_counter() - began)

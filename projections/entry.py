@@ -30,7 +30,7 @@ def open_read_models(settings: Settings, log: EventLog) -> PostgresReadModels:
                 "the read models' tables are missing: expected the schemas queues, history and performance"
                 " (run `ticketcore db migrate`)"
             )
-    return PostgresReadModels(dsn, log, Codec().decode, projects=settings.projects_inline)
+    return PostgresReadModels(dsn, log, Codec().decode_to_fold, projects=settings.projects_inline)
 
 
 def install_read_models(settings: Settings) -> list[str]:

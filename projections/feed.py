@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Decode", "Log", "Relayed", "by_name"]
 
 Decode = Callable[[Record], Event]
-"""Record -> event, as :meth:`ticketcore.store.codec.Codec.decode`; raises for what it does not know."""
+"""Record -> event, as :meth:`ticketcore.store.codec.Codec.decode_to_fold` or ``decode``; raises for what it does not know."""
 
 
 class Log(Protocol):

@@ -176,4 +176,4 @@ def _correspondence(message: Message, owner: TicketOwner, original: Message) -> 
 
 def open_memory_read_models(log: Log) -> MemoryReadModels:
     """Return read models in memory that read *log*."""
-    return MemoryReadModels(log, Codec().decode)
+    return MemoryReadModels(log, Codec().decode_to_fold)

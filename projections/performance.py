@@ -225,7 +225,7 @@ def _status_changed(facts: Draft, event: Event, before: Status) -> None:
     elif before is Status.PENDING:
         facts.agent_wait_seconds += seconds
     facts.status_since = now
-    if isinstance(event, ev.Unmerged):
+    if event.TOPIC == ev.Unmerged.TOPIC:
         return  # it is what it was before the merge: not solved or closed anew
     if status is Status.SOLVED:
         facts.last_solved_at = now

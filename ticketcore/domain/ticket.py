@@ -81,7 +81,11 @@ class Ticket(NamedTuple):
 
 
 class _Draft:
-    """A ticket in the making: its fields as attributes, private to one fold."""
+    """A ticket in the making: its fields as attributes, private to one fold; what was never set has its default."""
+
+
+for _name, _default in Ticket._field_defaults.items():
+    setattr(_Draft, _name, _default)
 
 
 def project(state: Ticket | None, events: Iterable[Event]) -> Ticket | None:
@@ -92,15 +96,22 @@ def project(state: Ticket | None, events: Iterable[Event]) -> Ticket | None:
         return state
     draft: Any = _Draft()
     fields = draft.__dict__
+    last: Event | None = None
     for event in events:
+        last = event
         if fields:
-            change = _CHANGES.get(event.TOPIC)
+            topic, source = event.TOPIC, event.meta.source
+            change = _CHANGES.get(topic)
             changes = _SAME if change is None else change(draft, event)
-            fields.update(_moved(event), version=event.originator_version, last_at=event.meta.occurred_at)
+            if topic in _TARGETS or (source is not None and source.state is not None):
+                fields.update(_moved(event))
             fields.update(changes)
-        elif isinstance(event, ev.Opened):
-            fields.update(opened(event)._asdict())
-    return Ticket(**fields) if fields else None
+        elif event.TOPIC == ev.Opened.TOPIC:
+            fields.update(_opening(event))
+    if last is None or not fields:
+        return None
+    fields["version"], fields["last_at"] = last.originator_version, last.meta.occurred_at
+    return Ticket(**fields)
 
 
 def evolve(state: Ticket | None, event: Event) -> Ticket | None:
@@ -160,29 +171,33 @@ _TARGETS = {
 
 def opened(event: ev.Opened) -> Ticket:
     """Return the ticket that an opening makes."""
+    return Ticket(**_opening(event))
+
+
+def _opening(event: Any) -> dict[str, Any]:
     meta = event.meta
-    return Ticket(
-        id=event.originator_id,
-        version=event.originator_version,
-        status=Status.OPEN if event.agent_id else Status.NEW,
-        channel=event.channel,
-        opened_at=meta.occurred_at,
-        last_at=meta.occurred_at,
-        requester_id=event.requester_id,
-        external=event.external,
-        team_id=event.team_id,
-        agent_id=event.agent_id,
-        category=event.category,
-        subcategory=event.subcategory,
-        tags=event.tags,
-        impact=event.impact,
-        urgency=event.urgency,
-        priority=event.priority,
-        source_state=meta.source.state if meta.source else None,
-        comments=(event.originator_version,),
-        persons=((event.originator_version, event.requester_id),) if event.requester_id else (),
-        deliveries=(begun(event),) if is_outgoing(event) else (),
-    )
+    return {
+        "id": event.originator_id,
+        "version": event.originator_version,
+        "status": Status.OPEN if event.agent_id else Status.NEW,
+        "channel": event.channel,
+        "opened_at": meta.occurred_at,
+        "last_at": meta.occurred_at,
+        "requester_id": event.requester_id,
+        "external": event.external,
+        "team_id": event.team_id,
+        "agent_id": event.agent_id,
+        "category": event.category,
+        "subcategory": event.subcategory,
+        "tags": event.tags,
+        "impact": event.impact,
+        "urgency": event.urgency,
+        "priority": event.priority,
+        "source_state": meta.source.state if meta.source else None,
+        "comments": (event.originator_version,),
+        "persons": ((event.originator_version, event.requester_id),) if event.requester_id else (),
+        "deliveries": (begun(event),) if is_outgoing(event) else (),
+    }
 
 
 def _assigned(t: Ticket, e: ev.Assigned) -> Mapping[str, object]:

@@ -74,7 +74,7 @@ def rebuild(
     if back and drop_dependents:
         raise typer.BadParameter("--back drops no tables, so it takes no --drop-dependents")
     with opened() as core, other_logs(core.settings) as others:
-        dsn, logs, decode = _read_dsn(core), [core.log, *others], Codec().decode
+        dsn, logs, decode = _read_dsn(core), [core.log, *others], Codec().decode_to_fold
         with _bar(f"rebuild {', '.join(model.name for model in models)}", quiet=quiet or json) as progress:
             if back:
                 done = [put_back(dsn, logs, decode, model, progress=progress) for model in models]
@@ -108,7 +108,7 @@ def verify(
         if core.settings.projects_inline:
             core.catch_up()
         with _bar("verify", quiet=quiet or json) as progress:
-            found = verify_models(_read_dsn(core), logs, Codec().decode, limit=limit, progress=progress)
+            found = verify_models(_read_dsn(core), logs, Codec().decode_to_fold, limit=limit, progress=progress)
     if json:
         print_json(found)
     else:

@@ -144,7 +144,7 @@ def _repair(
                 tell(f"{name}: holds nothing that was lost, and is kept.")
                 continue
         if what != "as it is":
-            made = rebuild(known.read_dsn, logs, Codec().decode, model_named(name))
+            made = rebuild(known.read_dsn, logs, Codec().decode_to_fold, model_named(name))
             tell(f"{name}: generation {made.generation} is live, made from {made.position:,} events")
     return str(now)
 
