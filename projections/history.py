@@ -139,6 +139,7 @@ _RULES: dict[str, Callable[[Any, Any], Change]] = {
     "ticket.comment_corrected": _corrected,
     "ticket.redacted": _redacted,
     "ticket.requester_changed": lambda row, e: (row._replace(requester_id=e.requester_id), NOTHING),
+    "customer.described": lambda row, e: (row._replace(language=e.language or row.language), NOTHING),
     "customer.moved": lambda row, e: (row._replace(organisation_id=e.organisation_id), NOTHING),
     "customer.merged": lambda row, e: (row._replace(merged_into=e.target_id), NOTHING),
     "customer.unmerged": lambda row, _: (row._replace(merged_into=None), NOTHING),

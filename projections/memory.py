@@ -132,6 +132,12 @@ class MemoryReadModels:
             and (after is None or (e.occurred_at, e.ticket_id, e.version) < after)
         ][:limit]
 
+    def members(self, organisations: Sequence[str]) -> Sequence[UUID]:
+        with self._mutex:
+            rows = list(self.tables["history"].rows["customers"].values())
+        found = (row for row in rows if row.organisation_id in organisations)
+        return sorted(row.customer_id for row in found if row.merged_into is None and not row.forgotten)
+
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
         with self._mutex:
             persons = self._same_person(customer_id)

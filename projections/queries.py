@@ -47,6 +47,10 @@ WHERE (%(before)s::timestamptz IS NULL OR occurred_at < %(before)s)
 ORDER BY occurred_at DESC, ticket_id DESC, version DESC
 LIMIT %(limit)s
 """
+_MEMBERS = """
+SELECT customer_id FROM history.customers
+WHERE organisation_id = ANY(%s) AND merged_into IS NULL AND NOT forgotten ORDER BY customer_id
+"""
 _TICKETS = """
 SELECT ticket_id FROM history.tickets WHERE requester_id IN (SELECT history.same_person(%s)) ORDER BY opened_at, ticket_id
 """
@@ -132,6 +136,9 @@ class PostgresReadModels:
 
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
         return [id_ for (id_,) in self._rows(_TICKETS, [customer_id])]
+
+    def members(self, organisations: Sequence[str]) -> Sequence[UUID]:
+        return [id_ for (id_,) in self._rows(_MEMBERS, [list(organisations)])]
 
     def close(self) -> None:
         self.runner.close()

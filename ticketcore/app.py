@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from ticketcore.api.correspondence import Correspondence
-from ticketcore.api.customers import CustomerCommands
+from ticketcore.api.customer_queries import CustomerQueries
 from ticketcore.api.deliveries import DeliveryCommands
 from ticketcore.api.messages import MessageCommands
+from ticketcore.api.senders import Senders
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
 from ticketcore.execute import Executor
+from ticketcore.intake.directory import SqlDirectory
 from ticketcore.numbers import NumberPool
 from ticketcore.sealing.keyring import Keyring
 from ticketcore.sealing.rotation import check_ring
@@ -46,7 +48,7 @@ T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
 
 
-class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageCommands, Correspondence):
+class TicketCore(TicketCommands, DeliveryCommands, Senders, CustomerQueries, MessageCommands, Correspondence):
     """Commands and queries of one log.
 
     Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's
@@ -100,7 +102,11 @@ class TicketCore(TicketCommands, DeliveryCommands, CustomerCommands, MessageComm
             log.close()
             raise
         read: ReadModels = read_models_entry("default")(known, log)
-        return cls(known, log, keys, Sealer(keyring, keys, Codec()), read)
+        core = cls(known, log, keys, Sealer(keyring, keys, Codec()), read)
+        if known.directory_dsn is not None and known.directory_query is not None:
+            dsn = known.directory_dsn.get_secret_value()
+            core.directory = SqlDirectory(dsn, known.directory_query, timeout=known.directory_timeout)
+        return core
 
     @classmethod
     def in_memory(cls, *, log_name: str = "main", settings: Settings | None = None) -> Self:

@@ -51,6 +51,9 @@ class Action(StrEnum):
     REGISTER_CUSTOMER = "register_customer"
     IDENTIFY = "identify"
     REMOVE_IDENTITY = "remove_identity"
+    DESCRIBE_CUSTOMER = "describe_customer"
+    ADD_DOMAIN = "add_domain"
+    REMOVE_DOMAIN = "remove_domain"
     MOVE_TO_ORGANISATION = "move_to_organisation"
     MERGE_CUSTOMERS = "merge_customers"
     UNMERGE_CUSTOMERS = "unmerge_customers"
@@ -64,6 +67,7 @@ class Action(StrEnum):
     READ_EVENTS = "read_events"
     QUEUE = "queue"
     CUSTOMER_HISTORY = "customer_history"
+    SHOW_CUSTOMER = "show_customer"
     FIND_CUSTOMER = "find_customer"
     SHOW_MESSAGE = "show_message"
     REPORT = "report"
@@ -95,7 +99,7 @@ class Facts(NamedTuple):
 
 _A = Action
 READS = frozenset({
-    _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.FIND_CUSTOMER, _A.SHOW_MESSAGE,
+    _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.SHOW_CUSTOMER, _A.FIND_CUSTOMER, _A.SHOW_MESSAGE,
     _A.REPORT, _A.AGENT_REPORT,
 })  # fmt: skip
 _OPERATION = frozenset({_A.REBUILD, _A.VERIFY, _A.IMPORT, _A.MANAGE_KEYS})
@@ -105,7 +109,7 @@ _PRIVACY = frozenset({_A.FORGET, _A.REDACT})
 _SENDING = frozenset({_A.ATTEMPT_DELIVERY, _A.CONFIRM_DELIVERY, _A.FAIL_DELIVERY, _A.RECORD_BOUNCE})
 _INTAKE = frozenset({_A.RECEIVE_MESSAGE, _A.FILE_MESSAGE})
 _UNVERIFIED = frozenset({_A.OPEN_TICKET, _A.OPEN_FOLLOW_UP, _A.COMMENT})
-_CUSTOMER = _UNVERIFIED | {_A.RATE, _A.REOPEN, _A.SHOW_TICKET, _A.CUSTOMER_HISTORY}
+_CUSTOMER = _UNVERIFIED | {_A.RATE, _A.REOPEN, _A.SHOW_TICKET, _A.CUSTOMER_HISTORY, _A.SHOW_CUSTOMER}
 _STAFF = (WRITES - _SLA - _PRIVACY - _SENDING - _INTAKE - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
 
 GRANTS: dict[Role, frozenset[Action]] = {
@@ -151,6 +155,10 @@ _PHRASES: dict[Action, str] = {
     _A.RECORD_BOUNCE: "record a bounce of",
     _A.REGISTER_CUSTOMER: "register",
     _A.REMOVE_IDENTITY: "remove an identity of",
+    _A.DESCRIBE_CUSTOMER: "describe",
+    _A.ADD_DOMAIN: "add a mail domain to",
+    _A.REMOVE_DOMAIN: "remove a mail domain of",
+    _A.SHOW_CUSTOMER: "show",
     _A.MOVE_TO_ORGANISATION: "move",
     _A.MERGE_CUSTOMERS: "merge",
     _A.UNMERGE_CUSTOMERS: "unmerge",

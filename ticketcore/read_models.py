@@ -109,5 +109,8 @@ class ReadModels(Protocol):
     def tickets_of(self, customer_id: UUID) -> Sequence[UUID]:
         """Return the customer's tickets (merged identities included), oldest first."""
 
+    def members(self, organisations: Sequence[str]) -> Sequence[UUID]:
+        """Return the customers with one of these ``organisation_id``, oldest first; no merged or forgotten records."""
+
     def close(self) -> None:
         """Give back connections."""

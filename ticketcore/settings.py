@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         max_message_bytes: likewise of all attachments of one message together.
         dangerous_files: attachments that are risky to open (executables, scripts, macros, ...) are kept as any
             (``keep``), kept and marked (``mark``), or withheld and refused (``refuse``).
+        directory_dsn: of a customer data base outside that unknown senders are looked up in; ``None`` for none.
+        directory_query: the query that looks them up; see :class:`ticketcore.intake.directory.SqlDirectory`.
+        directory_timeout: seconds that a look-up may take.
         mail_from: who outgoing mail is from, with or without a name (``Example Support <support@example.org>``).
         mail_domain: of our Message-IDs; by default that of ``mail_from``.
         mail_reply_to: the mailbox whose plus addresses answers and bounces go to (``support+TOKEN@example.org``), its
@@ -88,6 +91,9 @@ class Settings(BaseSettings):
     max_file_bytes: Annotated[int, Field(ge=1)] = 52_428_800
     max_message_bytes: Annotated[int, Field(ge=1)] = 104_857_600
     dangerous_files: Literal["keep", "mark", "refuse"] = "mark"
+    directory_dsn: SecretStr | None = None
+    directory_query: str | None = None
+    directory_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     mail_from: Mailbox | None = None
     mail_domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", max_length=200)] | None = None
     mail_reply_to: Mailbox | None = None
@@ -95,6 +101,15 @@ class Settings(BaseSettings):
     mail_templates: Path | None = None
     mail_language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     base_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=500)] | None = None
+
+    @model_validator(mode="after")
+    def _directory(self) -> Self:
+        if (self.directory_dsn is None) != (self.directory_query is None):
+            raise ValueError(
+                "directory_dsn (TICKETCORE_DIRECTORY_DSN) and directory_query (TICKETCORE_DIRECTORY_QUERY) go together:"
+                " expected both or none (set the other one too)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _room_for_tokens(self) -> Self:

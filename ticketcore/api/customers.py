@@ -64,6 +64,34 @@ class CustomerCommands(Api):
         """Take away the identity that the event of version *identity* gave."""
         return self._do(cmd.RemoveIdentity, by, options, customer_id=self._customer(customer), identity=identity)
 
+    def describe_customer(
+        self,
+        customer: Name,
+        *,
+        by: Actor,
+        name: str | None = None,
+        language: str | None = None,
+        **options: Unpack[Options],
+    ) -> Recorded:
+        """Say what the customer is called and in which language they write; ``None`` leaves it as it is."""
+        id_ = self._customer(customer)
+        return self._do(cmd.DescribeCustomer, by, options, customer_id=id_, name=name, language=language)
+
+    def add_domain(self, customer: Name, *, by: Actor, domain: str, **options: Unpack[Options]) -> Recorded:
+        """Say that the customer is an organisation whose people write from this mail domain.
+
+        Senders with a verified address under it join the organisation when they become known.
+
+        Raises:
+            ClaimTaken: it is another organisation's.
+            InvalidCommand: it is no domain, or a public provider's.
+        """
+        return self._do(cmd.AddDomain, by, options, customer_id=self._customer(customer), domain=domain)
+
+    def remove_domain(self, customer: Name, *, by: Actor, added: int, **options: Unpack[Options]) -> Recorded:
+        """Take away the mail domain that the event of version *added* gave; members stay members."""
+        return self._do(cmd.RemoveDomain, by, options, customer_id=self._customer(customer), added=added)
+
     def move_to_organisation(
         self, customer: Name, *, by: Actor, organisation_id: str | None, **options: Unpack[Options]
     ) -> Recorded:

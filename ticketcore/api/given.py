@@ -17,7 +17,7 @@ from ticketcore.ids import Kind
 from ticketcore.replay import Clock
 
 __all__ = [
-    "Attached", "CustomerHistory", "MatchCustomer", "Queue", "ReadEvents", "ShowTicket", "TicketHistory", "asked",
+    "Attached", "CustomerHistory", "MatchCustomer", "Queue", "ReadEvents", "ShowCustomer", "ShowTicket", "TicketHistory", "asked",
     "asked_identity", "checked", "checked_name",
 ]  # fmt: skip
 
@@ -86,6 +86,12 @@ class CustomerHistory(_Given):
 
 class _FindCustomer(_Given):
     WHAT: ClassVar[str] = "find a customer"
+
+
+class ShowCustomer(_Given):
+    """Who asks about a customer."""
+
+    WHAT: ClassVar[str] = "show a customer"
 
 
 class MatchCustomer(_Given):

@@ -8,7 +8,6 @@ from ticketcore.api.base import Api, Name
 from ticketcore.api.given import (
     Attached,
     CustomerHistory,
-    MatchCustomer,
     Queue,
     ReadEvents,
     ShowTicket,
@@ -24,7 +23,6 @@ from ticketcore.domain.types import Actor, IdentityKind, Role
 from ticketcore.errors import NotFound, UnknownEvent
 from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of, number_of
-from ticketcore.intake.customers import Match, match_customer
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.replay import (
     Clock,
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ticketcore.domain.base import Event
-    from ticketcore.domain.customer_commands import Identity
     from ticketcore.execution import Recorded
     from ticketcore.read_models import Correspondence, QueueEntry, ReadModels
     from ticketcore.store.codec import Codec
@@ -200,12 +197,6 @@ class Queries(Api):
         name = f"identity:{identity.kind.value}"
         claim = self._log.owner(name, self._sealer.identity_digest(name, identity.value))
         return None if claim is None else number_of(self._executor.standing_for(claim.owner))
-
-    def match_customer(self, identities: Sequence[Identity], *, by: Actor) -> Match:
-        """Return whom a sender's *identities* lead to: nobody, one customer, or several; see :class:`Match`."""
-        asked(MatchCustomer, by=by, identities=tuple(identities))
-        check(by, Action.FIND_CUSTOMER, Facts("customers"))
-        return match_customer(identities, log=self._log, sealer=self._sealer, load=self._executor.load)
 
     def attachment(self, ticket: Name, *, by: Actor, message: int, index: int) -> bytes:
         """Return the content of a message's attachment; *index* from 0, as in :class:`~ticketcore.replay.Message`.

@@ -23,6 +23,7 @@ class Customer(NamedTuple):
 
     Attributes:
         identities: ``(version of the identifying event, kind, how sure)``, in order.
+        domains: of an organisation: versions of the events that gave its mail domains.
         merged_into: the record that stands for this one too.
     """
 
@@ -34,6 +35,7 @@ class Customer(NamedTuple):
     organisation_id: str | None = None
     external: str | None = None
     identities: tuple[tuple[int, IdentityKind, Assurance], ...] = ()
+    domains: tuple[int, ...] = ()
     merged_into: UUID | None = None
     absorbed: frozenset[UUID] = frozenset()
     forgotten: bool = False
@@ -78,10 +80,13 @@ _CHANGES: dict[str, Callable[[Customer, Any], Mapping[str, object]]] = {
         "identities": (*c.identities, (e.originator_version, e.kind, e.assurance)),
     },
     "customer.identity_removed": lambda c, e: {"identities": tuple(i for i in c.identities if i[0] != e.identity)},
+    "customer.described": lambda c, e: {"language": e.language or c.language},
+    "customer.domain_added": lambda c, e: {"domains": (*c.domains, e.originator_version)},
+    "customer.domain_removed": lambda c, e: {"domains": tuple(d for d in c.domains if d != e.added)},
     "customer.moved": lambda _, e: {"organisation_id": e.organisation_id},
     "customer.merged": lambda _, e: {"merged_into": e.target_id},
     "customer.unmerged": lambda *_: {"merged_into": None},
     "customer.absorbed": lambda c, e: {"absorbed": c.absorbed | {e.source_id}},
     "customer.released": lambda c, e: {"absorbed": c.absorbed - {e.source_id}},
-    "customer.forgotten": lambda *_: {"forgotten": True, "identities": ()},
+    "customer.forgotten": lambda *_: {"forgotten": True, "identities": (), "domains": ()},
 }

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from ticketcore.domain.commands import Command, CustomerId, normalise
+from ticketcore.domain.domains import own_domain
 from ticketcore.domain.invalid import Value
 from ticketcore.domain.types import Assurance, IdentityKind, Label, Text
 from ticketcore.ids import Kind
 from ticketcore.permissions import Action
 
 __all__ = [
-    "CustomerCommand", "Forget", "Identify", "Identity", "MergeCustomers", "MoveToOrganisation", "RegisterCustomer",
-    "RemoveIdentity", "UnmergeCustomers",
+    "AddDomain", "CustomerCommand", "DescribeCustomer", "Forget", "Identify", "Identity", "MergeCustomers", "MoveToOrganisation", "RegisterCustomer",
+    "RemoveDomain", "RemoveIdentity", "UnmergeCustomers",
 ]  # fmt: skip
 
 _MERGING = frozenset(f"customer.{name}" for name in ("merged", "unmerged", "absorbed", "released", "forgotten"))
@@ -90,6 +91,35 @@ class RemoveIdentity(CustomerCommand):
     NAME: ClassVar[str] = "remove an identity of"
     ACTION: ClassVar[Action] = Action.REMOVE_IDENTITY
     identity: Annotated[StrictInt, Field(ge=1)]
+
+
+class DescribeCustomer(CustomerCommand):
+    """Say what the customer is called, in which language they write; ``None`` leaves it as it is."""
+
+    NAME: ClassVar[str] = "describe"
+    ACTION: ClassVar[Action] = Action.DESCRIBE_CUSTOMER
+    name: Text | None = None
+    language: Label | None = None
+
+
+class AddDomain(CustomerCommand):
+    """Say that the customer is an organisation whose people write from a mail domain; it is one organisation's only.
+
+    A public provider's domain is nobody's. ``domain`` is normalised: lower case, without ``@`` in front, IDNA.
+    """
+
+    NAME: ClassVar[str] = "add a mail domain to"
+    ACTION: ClassVar[Action] = Action.ADD_DOMAIN
+    conflicts_with: ClassVar[frozenset[str]] = frozenset({"customer.merged", "customer.forgotten"})
+    domain: Annotated[Text, AfterValidator(own_domain)]
+
+
+class RemoveDomain(CustomerCommand):
+    """Take a mail domain away. ``added``: version of the event that gave it."""
+
+    NAME: ClassVar[str] = "remove a mail domain of"
+    ACTION: ClassVar[Action] = Action.REMOVE_DOMAIN
+    added: Annotated[StrictInt, Field(ge=1)]
 
 
 class MoveToOrganisation(CustomerCommand):

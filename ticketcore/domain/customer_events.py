@@ -45,6 +45,28 @@ class IdentityRemoved(CustomerEvent):
     identity: Annotated[int, Field(ge=1)]
 
 
+class Described(CustomerEvent):
+    """What is known of the customer changed; ``name`` and ``language`` are the new values, ``None`` where unchanged."""
+
+    TOPIC: ClassVar[str] = "customer.described"
+    name: PersonalText = None
+    language: Label | None = None
+
+
+class DomainAdded(CustomerEvent):
+    """The customer is an organisation whose people write from this mail domain; its id is the event's version."""
+
+    TOPIC: ClassVar[str] = "customer.domain_added"
+    domain: PersonalText = None
+
+
+class DomainRemoved(CustomerEvent):
+    """A mail domain is the organisation's no more; ``added``: version of the event that gave it."""
+
+    TOPIC: ClassVar[str] = "customer.domain_removed"
+    added: Annotated[int, Field(ge=1)]
+
+
 class Moved(CustomerEvent):
     """The customer belongs to another organisation, or to none."""
 

@@ -16,8 +16,10 @@ from ticketcore.errors import Forgotten, NotFound, WrongState
 from ticketcore.ids import number_of
 from ticketcore.store.port import Claim, Release
 
-__all__ = ["DECIDERS", "claim_keys", "identity_kind"]
+__all__ = ["DECIDERS", "DOMAIN", "claim_keys", "identity_kind"]
 
+DOMAIN = "domain"
+"""Kind of the claim on a mail domain: it belongs to one organisation."""
 _SUREST_FIRST = tuple(Assurance)
 
 
@@ -28,6 +30,8 @@ def identity_kind(kind: IdentityKind) -> str | None:
 
 def claim_keys(command: Command, digest: Digest) -> tuple[tuple[str, bytes], ...]:
     """Return what ``Context.claimed`` should hold where it is claimed: (claim kind, digest)."""
+    if isinstance(command, cmd.AddDomain):
+        return ((DOMAIN, digest(DOMAIN, command.domain)),)
     if not isinstance(command, cmd.Identify):
         return ()
     kind = identity_kind(command.kind)
@@ -119,6 +123,37 @@ def _remove_identity(command: cmd.RemoveIdentity, states: States, context: Conte
     return Decision((event,), releases=(Release(customer.id, command.identity),))
 
 
+def _describe(command: cmd.DescribeCustomer, states: States, context: Context) -> Decision:
+    customer = _usable(states, command)
+    if command.name is None and command.language in (None, customer.language):
+        return NOTHING
+    return Decision((context.stamp(ev.Described, customer, name=command.name, language=command.language),))
+
+
+def _add_domain(command: cmd.AddDomain, states: States, context: Context) -> Decision:
+    customer = _usable(states, command)
+    known = context.claimed.get((DOMAIN, context.digest_of(DOMAIN, command.domain)))
+    if known is not None:
+        line = _line_from(known.owner, states)
+        if line[-1] not in states:
+            return Decision(needs=(line[-1],))
+        if line[-1] == customer.id:
+            return NOTHING
+    event = context.stamp(ev.DomainAdded, customer, domain=command.domain)
+    return Decision((event,), (context.claim(DOMAIN, command.domain, event),))
+
+
+def _remove_domain(command: cmd.RemoveDomain, states: States, context: Context) -> Decision:
+    customer = _usable(states, command)
+    if command.added > customer.version:
+        known = ", ".join(map(str, customer.domains)) or "none"
+        raise NotFound("mail domain", f"{command.added} of customer {customer.number}", f"it has {known}")
+    if command.added not in customer.domains:
+        return NOTHING
+    event = context.stamp(ev.DomainRemoved, customer, added=command.added)
+    return Decision((event,), releases=(Release(customer.id, command.added),))
+
+
 def _move(command: cmd.MoveToOrganisation, states: States, context: Context) -> Decision:
     customer = _usable(states, command)
     if customer.organisation_id == command.organisation_id:
@@ -186,6 +221,9 @@ DECIDERS: dict[type[Any], Decider] = {
     cmd.RegisterCustomer: _register,
     cmd.Identify: _identify,
     cmd.RemoveIdentity: _remove_identity,
+    cmd.DescribeCustomer: _describe,
+    cmd.AddDomain: _add_domain,
+    cmd.RemoveDomain: _remove_domain,
     cmd.MoveToOrganisation: _move,
     cmd.MergeCustomers: _merge,
     cmd.UnmergeCustomers: _unmerge,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ticketcore.domain.customer import Customer
-from ticketcore.domain.decide_customer import identity_kind
-from ticketcore.ids import number_of
+from ticketcore.domain.decide_customer import DOMAIN, identity_kind
+from ticketcore.domain.domains import domain_of
+from ticketcore.domain.types import Assurance, IdentityKind
+from ticketcore.errors import BadNumber
+from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from ticketcore.sealing.sealer import Sealer
     from ticketcore.store.port import EventLog
 
-__all__ = ["Match", "match_customer"]
+__all__ = ["Match", "join_by_domain", "match_customer", "organisation_of"]
 
 _States = dict["UUID", "State | None"]
 
@@ -77,6 +80,54 @@ def match_customer(
         persons = tuple(id_ for id_ in customers if number_of(id_) not in theirs)
         customers = persons or customers
     return Match(customers, tuple(found.items()))
+
+
+def organisation_of(
+    customer: UUID, *, log: EventLog, load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]]
+) -> str | None:
+    """Return which organisation a customer belongs to now, merges of both resolved; ``None`` for none.
+
+    Two customers are of one organisation where it is equal, and not ``None``. An organisation belongs to itself.
+
+    Returns:
+        The organisation's customer number; or whatever name the host gave as ``organisation_id``, as it is.
+    """
+    states = _with_targets((customer,), load)
+    state = states[_standing(customer, states)]
+    if not isinstance(state, Customer):
+        return None
+    if state.domains:
+        return state.number
+    label = state.organisation_id
+    if label is None:
+        return None
+    try:
+        organisation = aggregate_id(parse_number(label, Kind.CUSTOMER), log.name)
+    except BadNumber:
+        return label
+    states = _with_targets((organisation,), load)
+    return number_of(_standing(organisation, states))
+
+
+def join_by_domain(
+    identities: Iterable[Identity],
+    *,
+    log: EventLog,
+    sealer: Sealer,
+    load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]],
+) -> str | None:
+    """Return the number of the organisation whose mail domain one of *identities* lies under, ``None`` for none.
+
+    Only an address that is verified counts: anybody can write any address into a mail.
+    """
+    for identity in identities:
+        sure = identity.assurance is not Assurance.UNVERIFIED
+        domain = domain_of(identity.value) if sure and identity.kind is IdentityKind.MAIL else None
+        claim = None if domain is None else log.owner(DOMAIN, sealer.identity_digest(DOMAIN, domain))
+        if claim is not None:
+            states = _with_targets((claim.owner,), load)
+            return number_of(_standing(claim.owner, states))
+    return None
 
 
 def _with_targets(ids: Iterable[UUID], load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]]) -> _States:

@@ -13,6 +13,7 @@ from ticketcore.errors import ConfigurationError
 __all__ = ["attributes", "meaning", "summary"]
 
 _MEANINGS = {
+    "added": "Version of the event that gave the mail domain.",
     "agent_id": "The responsible agent's id.",
     "assurance": "How sure it is that the identity is the customer's.",
     "attachments": "What is attached: name, media type and digest of each.",
@@ -32,6 +33,7 @@ _MEANINGS = {
     "comments": "Versions of the events that made the comments which the new ticket is about.",
     "customer_id": "The customer's aggregate id.",
     "direction": "Which way the message went.",
+    "domain": "The mail domain, in lower case.",
     "due_at": "Until when the promise is to be kept, UTC; absent where the source does not say.",
     "external": "The number in the system it was imported from.",
     "follow_up_of": "The closed ticket that this one takes up.",
@@ -83,6 +85,8 @@ _SPECIAL = {
     ("ticket.bounced", "kind"): "Hard: it never arrives; soft: not for now; delayed: it is still tried.",
     ("ticket.bounced", "status"): "Enhanced status code (RFC 3463) such as 5.1.1; absent where none was told.",
     ("ticket.bounced", "message_id"): "Id of the inbound message that told it.",
+    ("customer.described", "language"): "Language that the customer writes in, a BCP 47 tag; absent where unchanged.",
+    ("customer.described", "name"): "What the customer is called; absent where unchanged.",
     ("ticket.time_logged", "agent_id"): "Id of the agent who worked.",
     ("ticket.prioritised", "impact"): "How much is affected; absent where the priority was set by hand.",
     ("ticket.prioritised", "urgency"): "How soon it matters; absent where the priority was set by hand.",

@@ -29,6 +29,7 @@ _BLOBS = (
 )
 _VALUES: dict[str, Any] = {
     "acknowledge": True,
+    "added": 4,
     "agent_id": "ana",
     "assurance": "signed_link",
     "attempt": 2,
