@@ -16,7 +16,7 @@ from ticketcore.intake.mail.reports import REPORT_PARTS
 from ticketcore.intake.mail.structure import Part
 from ticketcore.intake.mail.tnef import unpack
 from ticketcore.intake.mail.transfer import content, split_uuencoded
-from ticketcore.intake.mail.words import decode_words, parameters
+from ticketcore.intake.mail.words import decode_words, parameters, unfold
 
 __all__ = ["Bodies"]
 
@@ -231,7 +231,9 @@ class Bodies:
             name = decode_words(location, "content-location", defects).partition("?")[0]
         if not name and part.type == "message/rfc822":
             found = re.search(rb"^Subject:[ \t]*([^\r\n]{1,200})", data[:20_000], re.IGNORECASE | re.MULTILINE)
-            name = decode_words(decode(found[1], "", "subject", []), "subject", []) + ".eml" if found else ""
+            name = (
+                decode_words(unfold(found[1].decode("latin-1"), "subject", []), "subject", []) + ".eml" if found else ""
+            )
             name = name.replace("/", "-").replace("\\", "-")
         cid = part.value("content-id", defects).strip("<> ")[:998] or None
         if not data.strip() and not name and cid is None:

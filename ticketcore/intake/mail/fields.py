@@ -33,9 +33,7 @@ _PREFIX: Final = re.compile(
 )
 _TAG: Final = re.compile(r"\[([^\[\]]{1,80})\]\s*")
 _RESULT: Final = re.compile(r"^\s*([A-Za-z][A-Za-z0-9-]{0,30})\s*=\s*([A-Za-z]{1,20})")
-_PROPERTY: Final = re.compile(
-    r"\b(header\.[dib]|header\.from|smtp\.mailfrom|smtp\.mail|smtp\.helo|from|d)\s*=\s*([^\s;]+)", re.IGNORECASE
-)
+_EQUALS: Final = re.compile(r"\s*=\s*")
 _BY_METHOD: Final = {
     "dkim": ("header.d", "header.i", "d"), "dmarc": ("header.from", "from"), "spf": ("smtp.mailfrom", "smtp.mail", "smtp.helo"),
     "domainkeys": ("header.from", "from"), "dkim-adsp": ("header.from",), "arc": ("header.d",),
@@ -52,7 +50,7 @@ def message_ids(text: str, limit: int, where: str, defects: list[str]) -> tuple[
     ids: dict[str, None] = {}
     for value in found:
         plain = _COMMENT.sub("", value) if "(" in value else value
-        if plain and not plain.isalnum():
+        if " " in plain:
             plain = "".join(plain.split())
         if len(plain) > _ID_MAX:
             defects.append(f"{where}: an id of {len(plain)} characters, cut to {_ID_MAX}")
@@ -102,12 +100,13 @@ def split_subject(subject: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     tags: list[str] = []
     position = 0
     while position < len(subject) and len(prefixes) + len(tags) < 100:
-        match = _PREFIX.match(subject, position)
+        start = subject[position : position + 40]
+        match = _PREFIX.match(subject, position) if ":" in start or "：" in start else None
         if match is not None:
             prefixes.append(match[1])
             position = match.end()
             continue
-        match = _TAG.match(subject, position)
+        match = _TAG.match(subject, position) if start[0] == "[" else None
         if match is None:
             break
         tags.append(match[1])
@@ -126,7 +125,10 @@ def parse_authentication(value: str) -> list[Verdict]:
         if match is None:
             continue
         method = match[1].lower()
-        named = {name.lower(): text for name, text in _PROPERTY.findall(statement)}
+        if " =" in statement or "= " in statement:
+            statement = _EQUALS.sub("=", statement)  # noqa: PLW2901 - the same, said tightly
+        pairs = (word.partition("=") for word in statement.split())
+        named = {name.lower(): text for name, equals, text in pairs if equals}
         domain = next((named[key] for key in _BY_METHOD.get(method, ()) if key in named), "")
         domain = domain.strip('"<>').rpartition("@")[2].lower().rstrip(".")
         found.append(Verdict(server, method, match[2].lower(), domain))

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 __all__ = ["line_feeds", "unflow"]
-
-_RETURNS: Final = re.compile(r"\r+\n")
 
 
 def line_feeds(text: str) -> str:
@@ -15,7 +10,10 @@ def line_feeds(text: str) -> str:
     if "\r" not in text:
         return text
     text = text.replace("\r\n", "\n")
-    return _RETURNS.sub("\n", text).replace("\r", "\n") if "\r" in text else text
+    if "\r" not in text:
+        return text
+    *lines, last = text.split("\n")
+    return "\n".join([*(line.rstrip("\r") for line in lines), last]).replace("\r", "\n")
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
@@ -25,6 +23,8 @@ def unflow(text: str, *, delete_space: bool) -> str:
         text: lines end in a line feed.
         delete_space: whether the space before a soft break is no part of the text (``DelSp=yes``).
     """
+    if " \n" not in text and "\n " not in text and text[:1] != " " and text[-1:] != " ":
+        return text  # nothing to join, nothing stuffed
     out: list[str] = []
     held: list[str] = []
     depth = 0

@@ -44,8 +44,11 @@ _FORWARDS: Final = frozenset({
     "fwd", "fw", "wg", "tr", "rv", "vs", "vb", "doorst", "enc", "i", "ilt", "pd", "továbbítás", "továb",
     "trs", "转发", "轉寄", "转寄", "転送", "пересл", "πρθ", "הועבר",
 })  # fmt: skip
+_READ: Final = frozenset({
+    *_DELIVERED, "from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references", "return-path",
+    "content-language", "accept-language", "x-accept-language", "authentication-results", "x-failed-recipients",
+})  # fmt: skip
 _MAX_DEFECTS: Final = 100
-_STRUCTURED: Final = 1_000_000  # characters of an address list that are read
 
 
 def parse_mail(raw: bytes, *, limits: Limits = Limits(), own_domains: Collection[str] = ()) -> ParsedMail:  # noqa: B008 - immutable
@@ -74,18 +77,23 @@ class _Reading:
         self.root: Part = parse_structure(raw, limits, self.defects)
         self.folded: dict[str, list[str]] = {}  # values with their encoded words, by lower-case name
         self.headers: list[tuple[str, str]] = []
-        self.lower: list[tuple[str, str]] = []
+        self.marked: list[tuple[str, str]] = []  # those that tell who wrote
+        folded, headers, longest = self.folded, self.headers, limits.value
         for lower, name, value in self.root.headers:
-            text = unfold(value[:_STRUCTURED], lower, self.defects)
-            if len(value) > _STRUCTURED:
-                self.defects.append(f"{lower[:60]}: a header of {len(value)} bytes, read up to {_STRUCTURED}")
-            self.folded.setdefault(lower, []).append(text)
-            shown = decode_words(text, lower, self.defects) if "=?" in text else text
-            if len(shown) > limits.value:
-                self.defects.append(f"{lower[:60]}: a header of {len(shown)} characters, shown up to {limits.value}")
-                shown = shown[: limits.value]
-            self.headers.append((name.decode("ascii")[:200], shown))
-            self.lower.append((lower, shown))
+            text = value.strip() if value.isascii() and "\r" not in value else unfold(value, lower, self.defects)
+            if lower in _READ:
+                if lower in folded:
+                    folded[lower].append(text)
+                else:
+                    folded[lower] = [text]
+            if "=?" in text:
+                text = decode_words(text, lower, self.defects)
+            if len(text) > longest:
+                self.defects.append(f"{lower[:60]}: a header of {len(value)} bytes, shown up to {longest} characters")
+                text = text[:longest]
+            headers.append((name, text))
+            if lower in robots.NOTABLE or lower.startswith(robots.OWN_HEADERS):
+                self.marked.append((lower, text))
 
     def result(self) -> ParsedMail:
         defects, limits = self.defects, self.limits
@@ -103,10 +111,11 @@ class _Reading:
             defects.append("several From headers")
         senders = self._addresses("sender")
         message_id = next(iter(self._ids("message-id", 2)), None)
-        found = robots.automatic(self.lower)
-        lists = robots.list_signs(self.lower)
+        marked = self.marked
+        found = robots.automatic(marked)
+        lists = robots.list_signs(marked)
         kind, evidence, bounce, disposition, feedback = self._kind(bodies, subject, from_ + senders, text, tuple(found))
-        list_id = next((value for name, value in self.lower if name == "list-id" and value), None)
+        list_id = next((value for name, value in marked if name == "list-id" and value), None)
         dates = self.folded.get("date")
         return ParsedMail(
             message_id=message_id,
@@ -134,7 +143,7 @@ class _Reading:
             language=self._language(),
             kind=kind,
             evidence=(*evidence, *found, *lists),
-            hints=tuple(robots.weak_signs(subject, from_, self.lower)),
+            hints=tuple(robots.weak_signs(subject, from_, marked)),
             mailing_list=bool(lists),
             list_id=list_id,
             bounce=bounce,
@@ -144,7 +153,7 @@ class _Reading:
             encrypted=bodies.encrypted,
             signed=bodies.signed,
             authentication=self._authentication(),
-            loop=tuple(robots.loop_signs(self.lower, message_id, self.own_domains)),
+            loop=tuple(robots.loop_signs(marked, message_id, self.own_domains)),
             headers=tuple(self.headers),
             defects=tuple(dict.fromkeys(defects))[:_MAX_DEFECTS],
         )

@@ -18,7 +18,7 @@ __all__ = ["fragments", "split_reply"]
 
 _REPLY, _QUOTE, _SIGNATURE = FragmentKind.REPLY, FragmentKind.QUOTE, FragmentKind.SIGNATURE
 _OPENING: Final = frozenset("-_=~#*— \t")
-_ENDINGS: Final = (":", "：", ":*", ":_", "写道", "寫道")
+_ENDINGS: Final = (":", "：", ":*", ":_")
 _DELIMITER: Final = re.compile(r"(?:-- ?|—|__|--\xa0)[ \t]*\n?\Z")
 _RULE: Final = re.compile(r"[ \t*]{0,10}[_-]{10,}[ \t*]*\n?\Z")
 _NAME_DASH: Final = re.compile(r"[-–—]{1,2} ?[A-Z][\w.'-]{0,30}(?: [A-Z][\w.'-]{0,30}){0,3}[ \t]*\n?\Z")
@@ -69,18 +69,21 @@ def _classify(lines: list[str]) -> list[FragmentKind]:
         line = lines[number]
         first = line[0]
         if first == ">":
+            if number and kinds[number - 1] is _REPLY:
+                _introduced(lines, kinds, number)
             kinds[number] = _QUOTE
             number += 1
             continue
-        if first == "\n" or len(line) > _LONG or line.isspace():
+        colon = ":" in line or "：" in line
+        if (not colon and first not in _OPENING) or len(line) > _LONG:
             number += 1
             continue
-        begin = _introduction(lines, kinds, number)
+        begin = _introduction(lines, kinds, number) if colon else None
         if begin is not None:
             kinds[begin : number + 1] = [_QUOTE] * (number + 1 - begin)
             number = _quoted_to(lines, kinds, number + 1)
             continue
-        if first in _OPENING or ":" in line or "：" in line:
+        if not line.isspace():
             if _forwards(line, first):
                 break  # what is forwarded is news to the reader: it belongs to the mail
             block = _header_block(lines, number)
@@ -111,19 +114,28 @@ def _forwards(line: str, first: str) -> bool:
     return line.strip(_MARKS).lower().startswith(FORWARDED)
 
 
-def _introduction(lines: list[str], kinds: list[FragmentKind], number: int) -> int | None:
-    """Return where the introduction of a quote begins that ends on this line ("On ..., ... wrote:")."""
+def _introduced(lines: list[str], kinds: list[FragmentKind], number: int) -> None:
+    """Mark the introduction, one without a colon at its end, of the quote that begins on this line."""
+    for at in range(number - 1, max(-1, number - 3), -1):
+        if kinds[at] is not _REPLY or len(lines[at]) > _LONG:
+            return
+        if not lines[at].isspace():
+            begin = _introduction(lines, kinds, at, quoted=True)
+            if begin is not None:
+                kinds[begin:number] = [_QUOTE] * (number - begin)
+            return
+
+
+def _introduction(lines: list[str], kinds: list[FragmentKind], number: int, *, quoted: bool = False) -> int | None:
+    """Return where the introduction of a quote begins that ends on this line ("On ..., ... wrote:").
+
+    *quoted*: a line with ``>`` follows.
+    """
     line = lines[number]
-    ended = line.rstrip().endswith(_ENDINGS)
-    quoted = False
-    if not ended:
-        after = lines[number + 1] if number + 1 < len(lines) else ""
-        quoted = after.startswith(">") or (
-            after == "\n" and number + 2 < len(lines) and lines[number + 2].startswith(">")
-        )
-        if not quoted:
-            return None
-    if WROTE.search(line) is None:
+    if not quoted and not line.rstrip().endswith(_ENDINGS):
+        return None
+    lower = line.lower()
+    if not any(word in lower for word in WROTE):
         return None
     if STRONG.match(line) and _DIGIT.search(line):
         return number
@@ -135,8 +147,9 @@ def _introduction(lines: list[str], kinds: list[FragmentKind], number: int) -> i
     if WEAK.match(line) or (_DIGIT.search(line) and "@" in line):
         return number
     following = _next_line(lines, number + 1)
-    quoted = quoted or (following < len(lines) and lines[following].lstrip().startswith(">"))
-    return number if quoted else None
+    if quoted or (following < len(lines) and lines[following].lstrip().startswith(">")):
+        return number
+    return None
 
 
 def _header_block(lines: list[str], number: int) -> int | None:

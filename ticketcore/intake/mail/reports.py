@@ -21,9 +21,9 @@ REPORT_PARTS: Final = frozenset({
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _GROUP: Final = re.compile(rb"\n\r*\n\s*")
 _MAX_GROUPS: Final = 1_000
-_FAILED_SENDER: Final = re.compile(
-    r"mailer[-_]?daemon|post[-_]?master|mail[-_.]?(delivery|system)|bounce", re.IGNORECASE
-)
+_FAILED_SENDERS: Final = (
+    "mailer", "daemon", "postmaster", "post-master", "post_master", "delivery", "mailsystem", "mail-system", "bounce",
+)  # fmt: skip
 _FAILED_SUBJECT: Final = re.compile(
     r"undeliver|unzustellbar|deliver(y|ed) (status )?(notification|fail|problem|error|has failed)|not (be )?delivered|returned mail"
     r"|mail (delivery )?(failed|failure|system error)|failure (notice|delivery)|delivery failure|non remis|échec|no se (pudo|puede) entregar"
@@ -80,7 +80,7 @@ def returned_headers(part: Part, limits: Limits, defects: list[str]) -> tuple[tu
     raw = content(part, defects).lstrip(b"\r\n \t")[:200_000]
     lines, _ = header_lines(raw, 0, len(raw), limits.headers, [])
     return tuple(
-        (name.decode("ascii"), decode_words(unfold(value[: limits.value], lower, []), lower, [])[: limits.value])
+        (name, decode_words(unfold(value[: limits.value], lower, []), lower, [])[: limits.value])
         for lower, name, value in lines
     )
 
@@ -141,10 +141,13 @@ def free_bounce(
         ]
         if boxes:
             return _free(boxes, text), Evidence("bounce", "x-failed-recipients", failed[0][:200])
-    daemon = next((box.address for box in senders if _FAILED_SENDER.search(box.address)), "")
-    titled = _FAILED_SUBJECT.search(subject[:300])
+    daemon = any(word in box.address.lower() for box in senders for word in _FAILED_SENDERS)
+    if not daemon and not signs:
+        return None
     empty = any(sign.header == "return-path" for sign in signs)
-    if not (titled and (daemon or empty or signs)) and not (daemon and (empty or _FAILED_SUBJECT.search(text[:2_000]))):
+    if _FAILED_SUBJECT.search(subject[:300]) is None and not (
+        daemon and (empty or _FAILED_SUBJECT.search(text[:2_000]))
+    ):
         return None
     if _DELAY.search(text[:20_000]):
         return None

@@ -8,7 +8,7 @@ from typing import Final
 
 from ticketcore.intake.mail.model import Evidence, Mailbox
 
-__all__ = ["OWN_HEADERS", "automatic", "list_signs", "loop_signs", "weak_signs"]
+__all__ = ["NOTABLE", "OWN_HEADERS", "automatic", "list_signs", "loop_signs", "weak_signs"]
 
 OWN_HEADERS: Final = "x-ticketcore-"
 """Every mail that this system sends has a header that begins so."""
@@ -85,14 +85,14 @@ _LIST: Final[dict[str, Callable[[str], bool]]] = {
     "x-precedence": _matching(r"\blist\b"),
 }
 _SENDER: Final = re.compile(
-    r"^(mailer[-_]?daemon|post[-_]?master|no[-_.]?reply|do[-_.]?not[-_.]?reply|nicht[-_.]?antworten|ne[-_.]?pas[-_.]?repondre"
+    r"(mailer[-_]?daemon|post[-_]?master|no[-_.]?reply|do[-_.]?not[-_.]?reply|nicht[-_.]?antworten|ne[-_.]?pas[-_.]?repondre"
     r"|bounces?|listserv|majordomo|owner-.*|.*-(request|bounces|owner)|daemon|root|auto[-_.]?(reply|responder)|notifications?)"
     r"([+@]|$)",
     re.IGNORECASE,
 )
 # Subjects that programs for absence write; one list, since a subject's language is not known before it is read.
 _SUBJECT: Final = re.compile(
-    r"^\s*(auto(matic|matische|mated|mātiska)?[\s:-]*(re(ply|sponse|sponder)|antwort|antwoord|svar|reply)\b|autosvar|automatisk(t)? svar"
+    r"\s*(auto(matic|matische|mated|mātiska)?[\s:-]*(re(ply|sponse|sponder)|antwort|antwoord|svar|reply)\b|autosvar|automatisk(t)? svar"
     r"|auto:|out of (the )?office|on vacation|vacation (reply|message)|away from (my )?(office|mail)|i am (currently )?away|absence\b"
     r"|abwesen(d|heit)|automatische (antwort|empfangsbest)|ich bin (derzeit |zur zeit )?(nicht|abwesend)|urlaub|eingangsbestätigung"
     r"|réponse automatique|absence du bureau|en dehors du bureau|message d'absence|en congé"
@@ -103,6 +103,11 @@ _SUBJECT: Final = re.compile(
     r"|자동 ?(응답|회신)|부재중|automatikus válasz|otomatik yanıt|acknowledg(e)?ment:|auto-?ack\b)",
     re.IGNORECASE,
 )
+
+
+_WEAK: Final = frozenset({"list-unsubscribe", "feedback-id", "x-campaign", "x-campaignid", "x-mc-user", "errors-to"})
+NOTABLE: Final = _AUTOMATIC.keys() | _LIST.keys() | _WEAK
+"""The headers, in lower case, that the functions below look at; beside them `OWN_HEADERS`."""
 
 
 def automatic(headers: Iterable[tuple[str, str]]) -> list[Evidence]:
@@ -120,14 +125,10 @@ def list_signs(headers: Iterable[tuple[str, str]]) -> list[Evidence]:
 def weak_signs(subject: str, senders: Iterable[Mailbox], headers: Iterable[tuple[str, str]]) -> list[Evidence]:
     """Return what programs often have and people sometimes: never enough to decide by."""
     found = []
-    if _SUBJECT.search(subject[:200]):
+    if _SUBJECT.match(subject[:200]):
         found.append(Evidence("subject", "subject", subject[:200]))
-    found += [Evidence("sender", "from", box.address[:200]) for box in senders if _SENDER.search(box.address)]
-    found += [
-        Evidence("unsubscribe", name, value[:200])
-        for name, value in headers
-        if name in ("list-unsubscribe", "feedback-id", "x-campaign", "x-campaignid", "x-mc-user", "errors-to")
-    ]
+    found += [Evidence("sender", "from", box.address[:200]) for box in senders if _SENDER.match(box.address)]
+    found += [Evidence("unsubscribe", name, value[:200]) for name, value in headers if name in _WEAK]
     return found
 
 

@@ -8,6 +8,8 @@ is cut alike by both; a test compares them.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from ticketcore.intake.mail.model import Limits
@@ -16,13 +18,15 @@ from ticketcore.intake.mail.words import parameters, unfold
 __all__ = ["Part", "header_lines", "parse_structure"]
 
 _BLANK: Final = re.compile(rb"\n\r*\n")
-_UNFOLDED: Final = re.compile(rb"\r*\n(?![ \t])")
-_FIELD_NAME: Final = re.compile(rb"[!-9;-~]+[ \t]*\Z")
+_UNFOLDED: Final = re.compile(rb"\n(?![ \t])")
+_FIELD_NAME: Final = re.compile(r"[!-9;-~]+ *\Z")
 _GUESSED: Final = re.compile(rb"(?:\A|\n)--([^\s-][^\r\n]{0,200}|-[^\r\n]{1,200}?)[ \t]*\r?\nContent-", re.IGNORECASE)
+_CONTROLS: Final = bytes({*range(0x20), 0x7F} - {10, 13})
+_HEAD: Final = 2_000
 _KNOWN: Final = frozenset({
-    b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"received", b"mime-version", b"content-type",
-    b"content-transfer-encoding", b"content-disposition", b"reply-to", b"return-path", b"in-reply-to", b"references",
-    b"sender", b"x-mailer", b"user-agent", b"delivered-to", b"bcc",
+    "from", "to", "cc", "subject", "date", "message-id", "received", "mime-version", "content-type",
+    "content-transfer-encoding", "content-disposition", "reply-to", "return-path", "in-reply-to", "references",
+    "sender", "x-mailer", "user-agent", "delivered-to", "bcc",
 })  # fmt: skip
 
 
@@ -46,8 +50,8 @@ class Part:
         self.raw = raw
         self.start = start
         self.end = end
-        self.headers: list[tuple[str, bytes, bytes]] = []
-        self.by_name: dict[str, list[bytes]] = {}
+        self.headers: list[tuple[str, str, str]] = []
+        self.by_name: dict[str, list[str]] = {}
         self.type = "text/plain"
         self.parameters: dict[str, str] = {}
         self.declared = False
@@ -59,7 +63,7 @@ class Part:
         """The body's bytes, still in their transfer encoding."""
         return self.raw[self.start : self.end]
 
-    def first(self, name: str) -> bytes | None:
+    def first(self, name: str) -> str | None:
         """Return the raw value of the first header called *name* (lower case)."""
         found = self.by_name.get(name)
         return found[0] if found else None
@@ -72,13 +76,14 @@ class Part:
 
 def parse_structure(raw: bytes, limits: Limits, defects: list[str]) -> Part:
     """Return the tree of parts of a whole mail."""
+    if b"\r" in raw[:_HEAD] and b"\n" not in raw[:_HEAD]:
+        defects.append("lines end in a carriage return alone")
+        raw = raw.replace(b"\r", b"\n")
     start = 0
     if raw.startswith((b"\r", b"\n")):
         stripped = len(raw) - len(raw.lstrip(b"\r\n"))
-        if (
-            _FIELD_NAME.match(raw[stripped : stripped + 200].partition(b":")[0])
-            and b":" in raw[stripped : stripped + 200]
-        ):
+        name, colon, _ = raw[stripped : stripped + 200].partition(b":")
+        if colon and _FIELD_NAME.match(name.decode("latin-1")):
             defects.append("empty lines before the headers, skipped")
             start = stripped
     root = Part(raw, start, len(raw))
@@ -105,75 +110,90 @@ def parse_structure(raw: bytes, limits: Limits, defects: list[str]) -> Part:
 
 def header_lines(
     raw: bytes, start: int, end: int, limit: int, defects: list[str]
-) -> tuple[list[tuple[str, bytes, bytes]], int]:
-    """Return the headers that begin at *start* (lower-case name, name, raw value) and where the body begins."""
+) -> tuple[list[tuple[str, str, str]], int]:
+    """Return the headers that begin at *start* (lower-case name, name, value) and where the body begins.
+
+    A value's bytes are Latin-1 characters here, a line break within it a carriage return: see `unfold`.
+    """
     if raw.startswith((b"\n", b"\r\n"), start, end):
         return [], start + (1 if raw.startswith(b"\n", start) else 2)
     found = _BLANK.search(raw, start, end)
     stop, body = (found.start(), found.end()) if found else (end, end)
-    block = raw[start:stop]
-    headers: list[tuple[str, bytes, bytes]] = []
-    lines = _UNFOLDED.split(block)
+    block = raw[start:stop].replace(b"\r\n", b"\n").replace(b"\t", b" ").replace(b"\n ", b"\r ")
+    headers: list[tuple[str, str, str]] = []
+    lines = block.translate(None, _CONTROLS).decode("latin-1").split("\n")
     for index, line in enumerate(lines):
-        name, colon, value = line.partition(b":")
-        if colon and _FIELD_NAME.match(name):
-            if len(headers) >= limit:
+        name, colon, value = line.partition(":")
+        lower, shown = _field_name(name) if colon else ("", "")
+        if lower:
+            headers.append((lower, shown, value))
+            if len(headers) > limit:
                 defects.append(f"more than {limit} headers, the rest left out")
+                headers.pop()
                 break
-            bare = name.rstrip()
-            headers.append((bare.lower().decode("ascii"), bare, value))
-        elif index == 0 and line.startswith((b"From ", b">From ")):
+            continue
+        if index == 0 and line.startswith(("From ", ">From ")):
             continue  # the separator line of a mailbox file
-        elif headers and headers[-1][2].endswith((b"\n ", b"\n\t")) and not _known_follows(lines, index):
-            return headers, _offset(raw, start, lines, index)
-        elif _known_follows(lines, index):
+        before = headers[-1][2] if headers else ""
+        if before.count("<") > before.count(">") and ">" in line:  # a fold without its white space, within an id
+            headers[-1] = (*headers[-1][:2], f"{before}\r{line}")
+        elif _known_follows(lines, index) and not before.rstrip(" ").endswith("\r"):
             if line.strip():
-                defects.append(
-                    f"a line among the headers that is none, skipped: {line[:60].decode('ascii', 'replace')!r}"
-                )
-                if headers and b"\n" in line:  # its continuation lines belong to the header before it
-                    lower, bare, before = headers[-1]
-                    headers[-1] = lower, bare, before + b"\n" + line.partition(b"\n")[2]
-        else:
+                defects.append(f"a line among the headers that is none, skipped: {line[:60]!r}")
+            if headers and "\r" in line:  # its continuation lines belong to the header before it
+                headers[-1] = (*headers[-1][:2], before + line[line.index("\r") :])
+        else:  # the text begins here
             if line.strip() or index < len(lines) - 1:
                 defects.append("no empty line between headers and text")
-            return headers, _offset(raw, start, lines, index)
+            return headers, _offset(raw, start, stop, index)
     return headers, body
 
 
-def _known_follows(lines: list[bytes], index: int) -> bool:
+@lru_cache(maxsize=1_000)
+def _field_name(name: str) -> tuple[str, str]:
+    """Return a field's name in lower case and as written; both empty where it is none."""
+    if not _FIELD_NAME.match(name):
+        return "", ""
+    shown = name.rstrip()
+    return shown.lower(), shown[:200]
+
+
+def _known_follows(lines: list[str], index: int) -> bool:
     """Return whether one of the next lines is a header that every mail has (so what came was junk, not text)."""
     return any(
-        line.partition(b":")[0].strip().lower() in _KNOWN and b":" in line for line in lines[index + 1 : index + 12]
-    ) or (bool(lines[index + 1 :]) and lines[index].strip() in (b"", b"__") and b":" in lines[index + 1])
+        line.partition(":")[0].strip().lower() in _KNOWN for line in lines[index + 1 : index + 12] if ":" in line
+    )
 
 
-def _offset(raw: bytes, start: int, lines: list[bytes], index: int) -> int:
-    """Return where the line *index* begins in *raw*."""
-    position = start
-    for line in lines[:index]:
-        position = raw.index(b"\n", position + len(line)) + 1
-    return position
+def _offset(raw: bytes, start: int, stop: int, index: int) -> int:
+    """Return where the line *index*, counted from *start* with folded lines as one, begins in *raw*."""
+    if not index:
+        return start
+    breaks = _UNFOLDED.finditer(raw, start, stop)
+    return next(islice(breaks, index - 1, None)).end()
 
 
 def _read_headers(part: Part, limits: Limits, defects: list[str], default: str) -> None:
     part.headers, part.start = header_lines(part.raw, part.start, part.end, limits.headers, defects)
     by_name = part.by_name
     for lower, _, value in part.headers:
-        by_name.setdefault(lower, []).append(value)
+        if lower in by_name:
+            by_name[lower].append(value)
+        else:
+            by_name[lower] = [value]
     part.type = default
     types = by_name.get("content-type")
     if not types:
         return
     part.declared = True
-    found = [
-        parameters(unfold(value[:20_000], "content-type", defects), "content-type", defects) for value in types[:5]
-    ]
-    kind, named = found[0]
-    if len(found) > 1:
-        kind, named = next(((k, n) for k, n in found if k.startswith("multipart/") and "boundary" in n), found[0])
+    kind, named, wrong = _content_type(types[0][:20_000])
+    if len(types) > 1:
+        others = [_content_type(value[:20_000]) for value in types[:5]]
+        kind, named, wrong = next(
+            (one for one in others if one[0].startswith("multipart/") and "boundary" in one[1]), others[0]
+        )
         defects.append(f"several Content-Type headers, read as {kind[:60]}")
-    kind = kind.split("(", 1)[0].strip()  # a comment
+    defects += wrong
     part.parameters = named
     top, slash, sub = kind.partition("/")
     if top and slash and sub and " " not in kind:
@@ -182,6 +202,14 @@ def _read_headers(part: Part, limits: Limits, defects: list[str], default: str) 
         part.type = "text/plain"
     else:
         defects.append(f"Content-Type {kind[:60]!r} is none, read as {default}")
+
+
+@lru_cache(maxsize=256)
+def _content_type(raw: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """Return the media type, its parameters (not to be changed) and what was wrong."""
+    defects: list[str] = []
+    kind, named = parameters(unfold(raw, "content-type", defects), "content-type", defects)
+    return kind.split("(", 1)[0].strip(), named, tuple(defects)  # behind a bracket a comment begins
 
 
 def _split(part: Part, budget: int, defects: list[str]) -> None:

@@ -50,7 +50,7 @@ def _base64(part: Part, defects: list[str]) -> bytes:
     first = part.raw.find(b"=", part.start, part.end)
     if first >= 0 and part.raw[first : part.end].strip(b"=\r\n\t ") and part.end - first > 8:
         rest = bytes(view[first - part.start :])
-        if re.search(rb"=[\s=]*[A-Za-z0-9+/]{4}", rest[:200]):  # pieces, each padded, one after the other
+        if re.search(rb"=[\s=]*[A-Za-z0-9+/]{2}", rest[:200]):  # pieces, each padded, one after the other
             defects.append(f"{part.type}: base64 in several pieces, joined")
             return b"".join(_lenient(piece, part, defects) for piece in _PADDED.split(bytes(view)) if piece.strip())
     try:

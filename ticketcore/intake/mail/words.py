@@ -18,18 +18,18 @@ _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)("|$)', re.DOTALL)
 _MAX_PARAMETERS: Final = 100
 
 
-def unfold(raw: bytes, where: str, defects: list[str]) -> str:
-    """Return a header's value on one line, still with its encoded words."""
+def unfold(raw: str, where: str, defects: list[str]) -> str:
+    """Return a header's value, as `header_lines` gives it, on one line and decoded, still with its encoded words."""
+    if "\r" in raw:
+        raw = raw.replace("\r", "")
+    if raw.isascii():
+        return raw.strip()
+    octets = raw.encode("latin-1")
     try:
-        text = raw.decode("ascii")
+        text = octets.decode("utf-8")  # RFC 6532
     except UnicodeDecodeError:
-        try:
-            text = raw.decode("utf-8")  # RFC 6532
-        except UnicodeDecodeError:
-            text = decode(raw, "", where, defects)
-    if not text.isprintable():
-        text = _CONTROL.sub("", clean(text.replace("\t", " ")))
-    return text.strip()
+        text = decode(octets, "", where, defects)
+    return (text if text.isprintable() else _CONTROL.sub("", clean(text))).strip()
 
 
 def decode_words(text: str, where: str, defects: list[str]) -> str:
