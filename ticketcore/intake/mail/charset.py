@@ -31,6 +31,7 @@ _NONE: Final = frozenset({
 # Codecs that turn text into other text, are no charset, or take time in the square of the length.
 _REFUSED: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 _SAMPLE: Final = 16_384
+_SHORT: Final = 64  # bytes; of less, only what is mostly not ASCII is worth a guess
 _NOT_NAME = re.compile(r"[^a-z0-9]")
 
 
@@ -135,7 +136,7 @@ def _detect(raw: bytes) -> str | None:
     """Return what charset-normalizer takes a sample for; ``None`` where the text is mostly ASCII: then it is Western."""
     sample = raw[:_SAMPLE]
     high = len(sample) - len(sample.translate(None, bytes(range(0x80, 0x100))))
-    if high * 8 < len(sample):
+    if high * 8 < len(sample) or (len(sample) < _SHORT and (high * 2 < len(sample) or high < 6)):
         return None
     from charset_normalizer import from_bytes
 

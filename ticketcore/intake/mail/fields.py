@@ -13,6 +13,7 @@ __all__ = ["message_ids", "parse_authentication", "parse_date", "split_subject"]
 
 _BRACKETED: Final = re.compile(r"<([^<>]*)>")
 _COMMENT: Final = re.compile(r"\([^()]{0,200}\)")
+_COLON: Final = re.compile(r" {0,20}: {0,20}")
 _DATE: Final = re.compile(
     r"(?:[A-Za-z]{3},? +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)([0-5]\d)"
 )
@@ -85,7 +86,7 @@ def parse_date(text: str, defects: list[str]) -> datetime | None:
 
 
 def _unusual_date(text: str, defects: list[str]) -> datetime:
-    found = parsedate_tz(_COMMENT.sub(" ", text[:200]).replace(" :", ":").replace(": ", ":"))
+    found = parsedate_tz(_COLON.sub(":", _COMMENT.sub(" ", text[:200])))
     if found is None:
         raise ValueError("no date")
     if found[9] is None:

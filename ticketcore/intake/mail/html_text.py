@@ -53,7 +53,7 @@ def html_to_text(html: str) -> str:
             if node is None or node.tag == "-document":
                 node = None
     writer.block()
-    while writer.lines and not writer.lines[-1].strip():
+    while writer.lines and not writer.lines[-1].strip("> "):
         writer.lines.pop()
     start = 0
     while start < len(writer.lines) and not writer.lines[start].strip():

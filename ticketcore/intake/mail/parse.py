@@ -79,8 +79,11 @@ class _Reading:
         self.headers: list[tuple[str, str]] = []
         self.marked: list[tuple[str, str]] = []  # those that tell who wrote
         folded, headers, longest = self.folded, self.headers, limits.value
+        charset = self.root.parameters.get("charset", "")
         for lower, name, value in self.root.headers:
-            text = value.strip() if value.isascii() and "\r" not in value else unfold(value, lower, self.defects)
+            text = (
+                value.strip() if value.isascii() and "\r" not in value else unfold(value, lower, self.defects, charset)
+            )
             if lower in _READ:
                 if lower in folded:
                     folded[lower].append(text)

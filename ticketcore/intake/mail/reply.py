@@ -18,10 +18,11 @@ __all__ = ["fragments", "split_reply"]
 
 _REPLY, _QUOTE, _SIGNATURE = FragmentKind.REPLY, FragmentKind.QUOTE, FragmentKind.SIGNATURE
 _OPENING: Final = frozenset("-_=~#*— \t")
-_ENDINGS: Final = (":", "：", ":*", ":_")
+_ENDINGS: Final = (":", "：", ":*", ":_", " ----")
 _DELIMITER: Final = re.compile(r"(?:-- ?|—|__|--\xa0)[ \t]*\n?\Z")
 _RULE: Final = re.compile(r"[ \t*]{0,10}[_-]{10,}[ \t*]*\n?\Z")
 _NAME_DASH: Final = re.compile(r"[-–—]{1,2} ?[A-Z][\w.'-]{0,30}(?: [A-Z][\w.'-]{0,30}){0,3}[ \t]*\n?\Z")
+_AUTHOR: Final = re.compile(r"\b(?:19|20)\d\d(?!\d).{1,100}<[^@<>\s]{1,100}@[^@<>\s]{1,200}>:?\s*\Z", re.DOTALL)
 _DIGIT: Final = re.compile(r"\d")
 _MARKS: Final = " \t\n-_=~#*>|:"
 _LONG: Final = 1_000  # characters; a longer line introduces nothing
@@ -74,7 +75,7 @@ def _classify(lines: list[str]) -> list[FragmentKind]:
             kinds[number] = _QUOTE
             number += 1
             continue
-        colon = ":" in line or "：" in line
+        colon = ":" in line or "：" in line or line.endswith("----\n")
         if (not colon and first not in _OPENING) or len(line) > _LONG:
             number += 1
             continue
@@ -135,8 +136,8 @@ def _introduction(lines: list[str], kinds: list[FragmentKind], number: int, *, q
     if not quoted and not line.rstrip().endswith(_ENDINGS):
         return None
     lower = line.lower()
-    if not any(word in lower for word in WROTE):
-        return None
+    if not any(word in lower for word in WROTE):  # some name the date and the author, and no more
+        return number if STRONG.match(line) and _AUTHOR.search(line) else None
     if STRONG.match(line) and _DIGIT.search(line):
         return number
     for at in range(number - 1, max(-1, number - 1 - _BACK), -1):  # broken over several lines
@@ -225,13 +226,20 @@ def _trailing(lines: list[str], kinds: list[FragmentKind]) -> None:
     if 0 < first < last and _RULE.match(lines[first]):
         kinds[first : last + 1] = [_SIGNATURE] * (last + 1 - first)
         last = _last_own(lines, kinds, first - 1)
-    for index in (last, last - 1):
-        if index <= 0 or kinds[index] is not _REPLY or len(lines[index]) > 200:
-            return
+    if last > 0 and _NAME_DASH.match(lines[last]) and not _is_bullet(lines, last):
+        kinds[last] = _SIGNATURE
+        return
+    begin = None
+    for index in range(last, max(0, last - _FOOTER), -1):
         line = lines[index]
-        if MOBILE.match(line) or (index == last and _NAME_DASH.match(line) and not _is_bullet(lines, index)):
-            kinds[index : last + 1] = [_SIGNATURE] * (last + 1 - index)
-            return
+        if kinds[index] is not _REPLY:
+            break
+        if len(line) < 200 and MOBILE.match(line):
+            begin = index
+        elif not line.isspace() and index < last:
+            break
+    if begin is not None:
+        kinds[begin : last + 1] = [_SIGNATURE] * (last + 1 - begin)
 
 
 def _last_own(lines: list[str], kinds: list[FragmentKind], last: int) -> int:

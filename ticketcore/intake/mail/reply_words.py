@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["AUTHORS", "FORWARDED", "LABELS", "MOBILE", "STRONG", "TITLES", "WEAK", "WROTE"]
 
 WROTE: Final = (
-    "wrote", "writes", "schrieb", "schreibt", "a écrit", "a ecrit", "écrivait", "a écris", "escribió", "escribio", "ha escrito", "escribe:",
+    "wrote", "writes", " said:", " says:", "schrieb", "schreibt", "a écrit", "a ecrit", "écrivait", "a écris", "escribió", "escribio", "ha escrito", "escribe:",
     "ha scritto", "scrive:", "schreef", "geschreven", "schreven", "escreveu", "napisał", "pisze:", "skrev", "skriver:", "kirjoitti",
     "napsal", "napísal", "написал", "написав", "пишет", "пише:", "έγραψε", "írta", "yazdı", "şunları yaz", "a scris", "napisao", "skrifaði",
     "写道", "寫道", "のメール", "さんは書きました", "さんが書きました", "작성", "đã viết", "menulis", "כתב", "كتب",
@@ -16,7 +16,7 @@ WROTE: Final = (
 """In lower case; one of them is in every introduction."""
 # How an introduction begins. Alone it says nothing; with one of the words above and a date it does.
 STRONG: Final = re.compile(
-    r"[\"'*_ ]{0,3}(?:(?:on|at|am|le|el|il|op|em|w dniu|dnia|den|dne|på|in data|il giorno|a|à|ma|pe|to|ke|ti|la|su|στις|ngày|pada|il|"
+    r"[-\"'*_ ]{0,6}(?:在 ?\d|(?:on|at|am|le|el|il|op|em|w dniu|dnia|den|dne|på|in data|il giorno|a|à|ma|pe|to|ke|ti|la|su|στις|ngày|pada|il|"
     r"mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|вс)\b[ ,.]|понедельник|вторник|среда|четверг|пятница|суббота|"
     r"воскресенье|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{1,4}[./年 -])",
     re.IGNORECASE,
@@ -61,13 +61,13 @@ FORWARDED: Final = (
 
 _DEVICE: Final = r"[^\n,;!?]{1,70}"
 MOBILE: Final = re.compile(
-    rf"[>\s*_<\[(]{{0,10}}(?:sent from (?:my |a |the )?{_DEVICE}|sent (?:via|using|with) {_DEVICE}|get outlook for {_DEVICE}"
+    rf"[>\s*_<\[(]{{0,10}}(?:sent from (?:my |a |the )?{_DEVICE}|sent (?:via|using|with|by) {_DEVICE}|from my {_DEVICE}|get outlook for {_DEVICE}"
     rf"|(?:von|mit) meinem {_DEVICE}gesendet|gesendet (?:von|mit|aus) {_DEVICE}|diese nachricht wurde von meinem {_DEVICE}gesendet"
     rf"|outlook für {_DEVICE}|envoyé (?:de|depuis|à partir de|avec) {_DEVICE}|télécharger outlook pour {_DEVICE}"
     rf"|enviado (?:desde|do|a partir do|pelo|con) {_DEVICE}|obtener outlook para {_DEVICE}|obter o outlook para {_DEVICE}"
     rf"|inviato (?:da|dal|con) {_DEVICE}|scarica outlook per {_DEVICE}|(?:verzonden|verstuurd) (?:vanaf|met|vanuit) {_DEVICE}"
     rf"|wysłan[aeo] (?:z|ze) {_DEVICE}|skickat från {_DEVICE}|sendt fra {_DEVICE}|lähetetty {_DEVICE}|odesláno (?:z|ze) {_DEVICE}"
     rf"|отправлено (?:с|из) {_DEVICE}|发自(?:我的)?{_DEVICE}|從我的{_DEVICE}傳送|{_DEVICE}から送信|나의 {_DEVICE}에서 보냄)"
-    r"[.>\])*_\s]{0,10}$",
+    r"(?:[,.;!] *(?:please|pls|kindly|excuse|sorry|forgive|apolog)[^\n]{0,100})?[.>\])*_\s]{0,10}$",
     re.IGNORECASE,
 )

@@ -217,7 +217,7 @@ def _split(part: Part, budget: int, defects: list[str]) -> None:
     boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "surrogatepass")
     found = _delimiters(part, boundary, budget) if boundary else []
     if not found:
-        guess = _GUESSED.search(part.raw, part.start, min(part.end, part.start + 200_000))
+        guess = _GUESSED.search(part.raw, max(0, part.start - 1), min(part.end, part.start + 200_000))
         if guess:
             found = _delimiters(part, guess[1].rstrip(), budget)
             defects.append("the multipart's boundary does not occur, another one taken from its text")

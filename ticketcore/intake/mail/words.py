@@ -18,17 +18,20 @@ _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)("|$)', re.DOTALL)
 _MAX_PARAMETERS: Final = 100
 
 
-def unfold(raw: str, where: str, defects: list[str]) -> str:
-    """Return a header's value, as `header_lines` gives it, on one line and decoded, still with its encoded words."""
+def unfold(raw: str, where: str, defects: list[str], charset: str = "") -> str:
+    """Return a header's value, as `header_lines` gives it, on one line and decoded, still with its encoded words.
+
+    *charset*: of 8-bit characters that are not UTF-8, as the mail's text has it.
+    """
     if "\r" in raw:
-        raw = raw.replace("\r", "")
+        raw = " ".join(filter(None, (line.strip() for line in raw.split("\r"))))
     if raw.isascii():
         return raw.strip()
     octets = raw.encode("latin-1")
     try:
         text = octets.decode("utf-8")  # RFC 6532
     except UnicodeDecodeError:
-        text = decode(octets, "", where, defects)
+        text = decode(octets, charset, where, defects)
     return (text if text.isprintable() else _CONTROL.sub("", clean(text))).strip()
 
 
