@@ -18,6 +18,7 @@ from ticketcore.store.port import (
     Claim,
     ClaimConflict,
     EventLog,
+    Fact,
     KeyStore,
     PersonGone,
     Receipt,
@@ -387,5 +388,5 @@ class TestNumbers:
         assert log.allocate(Kind.CUSTOMER, 2) == [1, 2]
 
 
-def _plain(event: StoredEvent) -> tuple[object, int, str, bytes]:
+def _plain(event: StoredEvent | Fact) -> tuple[object, int, str, bytes]:
     return event.originator_id, event.originator_version, event.topic, event.state

@@ -9,7 +9,6 @@ from ticketcore.domain.base import EVENT_CLASSES
 from ticketcore.domain.types import Channel, Direction, Role, SlaTarget
 from ticketcore.ids import number_of
 from ticketcore.importing.columns import Common, member
-from ticketcore.importing.drafts import source
 from ticketcore.importing.errors import RowRejected
 from ticketcore.importing.shown import shown, shown_all
 
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from ticketcore.domain.base import Event
-    from ticketcore.domain.types import Actor
     from ticketcore.importing.cases import Case
     from ticketcore.importing.columns import Wanted
     from ticketcore.importing.desk import Desk
+    from ticketcore.importing.drafts import Who
     from ticketcore.importing.mapping import ActivitiesMapping, Activity
     from ticketcore.importing.reader import Row
 
@@ -117,10 +116,9 @@ class Activities:
                 fields["requester_id"] = self._desk.customer(*wanted, max(at, case.last_at), row.line)
             if cls is ev.Assigned and fields["team_id"] is None and fields["agent_id"] is None:
                 cls, fields = ev.Unassigned, {}
-        self._desk.record(
-            case, cls, fields, at, self._who(case.requester_id, actor, role), source(row.line, activity),
-            None,
-        )  # fmt: skip
+        writer = self._desk.writer
+        who, source = self._who(case.requester_id, actor, role), writer.source(row.line, activity)
+        self._desk.record(case, writer.draft(cls, fields), at, who, source, None)
 
     def held_back(self) -> int:
         """Return 0: activities state nothing that could wait."""
@@ -148,9 +146,9 @@ class Activities:
         role = Role.AGENT if known is None or known.spec.event != "opened" else Role(known.spec.by)
         opener = self._who(fields.get("requester_id"), actor, role)
         state = cells[self._activity] if known is not None and known.spec.event == "opened" else None
-        return desk.open(name, id_, at, opener, source(row.line, state), fields)
+        return desk.open(name, id_, at, opener, desk.writer.source(row.line, state), fields)
 
-    def _who(self, requester: UUID | None, actor: str | None, role: Role) -> Actor:
+    def _who(self, requester: UUID | None, actor: str | None, role: Role) -> Who:
         """Return the actor; a customer goes by number, never by the name that the row has."""
         if role is Role.CUSTOMER:
             actor = None if requester is None else number_of(requester)

@@ -12,12 +12,21 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from ticketcore.domain.base import Event
     from ticketcore.domain.types import Actor, Channel
+    from ticketcore.importing.desk import Chunk
+    from ticketcore.importing.drafts import Draft
 
 __all__ = ["Case"]
 
-_SOURCES = {topic: transition.sources for topic, transition in TRANSITIONS.items()}
+_REFUSED = {
+    status: frozenset(topic for topic, transition in TRANSITIONS.items() if status not in transition.sources)
+    | ({ev.Reopened.TOPIC} if status is Status.CLOSED else frozenset())
+    for status in Status
+}
+"""Status -> the topics that the table of transitions would refuse.
+
+Reopening a closed ticket is a matter of a policy's window, and no policy stands behind an imported log.
+"""
 _TARGETS = {topic: transition.target for topic, transition in TRANSITIONS.items()}
 _KEPT = frozenset(
     {"requester_id", "team_id", "agent_id", "category", "subcategory", "tags", "impact", "urgency", "priority"}
@@ -32,14 +41,16 @@ class Case:
     imported ticket by it and compare.
 
     Attributes:
-        cells: the cells of its row before, as :class:`ticketcore.importing.records.Records` groups them.
+        cells: the cells of its row before, as :class:`ticketcore.importing.records.Records` picks them.
+        chunk: the last in which it has events.
+        refused: topics of the events that the table of transitions would refuse now.
         said: stated values that were recorded.
         held: stated values that wait: name -> (from when, value).
     """
 
     __slots__ = (
-        "agent_id", "category", "cells", "channel", "held", "id", "impact", "last_at", "priority", "requester_id", "said",
-        "status", "subcategory", "tags", "team_id", "urgency", "version",
+        "agent_id", "category", "cells", "channel", "chunk", "held", "id", "impact", "last_at", "priority", "refused",
+        "requester_id", "said", "status", "subcategory", "tags", "team_id", "urgency", "version",
     )  # fmt: skip
 
     def __init__(self, id_: UUID, at: datetime, channel: Channel, fields: dict[str, Any]) -> None:
@@ -53,37 +64,36 @@ class Case:
         self.impact = fields.get("impact")
         self.urgency = fields.get("urgency")
         self.priority = fields.get("priority")
-        self.status = Status.OPEN if self.agent_id else Status.NEW
-        self.cells: Any = None
+        self._become(Status.OPEN if self.agent_id else Status.NEW)
+        self.cells: tuple[str, ...] = ()
+        self.chunk: Chunk | None = None
         self.said: dict[str, str] = {}
         self.held: dict[str, tuple[datetime, str]] | None = None
 
-    def refuses(self, cls: type[Event]) -> bool:
-        """Return whether the table of transitions would refuse the event.
+    def _become(self, status: Status) -> None:
+        self.status, self.refused = status, _REFUSED[status]
 
-        Reopening a closed ticket is a matter of a policy's window, and no policy stands behind an imported log.
-        """
-        status = self.status
-        return status not in _SOURCES[cls.TOPIC] or (cls is ev.Reopened and status is Status.CLOSED)
-
-    def follow(self, cls: type[Event], fields: dict[str, Any], at: datetime, actor: Actor) -> None:
+    def follow(self, draft: Draft, at: datetime, actor: Actor) -> None:
         """Change as the event says."""
+        cls, fields = draft.cls, draft.fields
         self.version += 1
         self.last_at = at
         if cls is ev.Updated:
-            self.status = fields.get("status") or self.status
+            status = fields.get("status")
+            if status is not None:
+                self._become(status)
             return
         target = _TARGETS[cls.TOPIC]
         if target is not None:
-            self.status = target
+            self._become(target)
         elif cls in _TAKES:
             for name in _KEPT & fields.keys():
                 setattr(self, name, fields[name])
             if cls is ev.Assigned and self.status is Status.NEW and self.agent_id:
-                self.status = Status.OPEN
+                self._become(Status.OPEN)
         elif cls is ev.Unassigned:
             self.team_id = self.agent_id = None
         elif cls is ev.Commented:
             answered = fields["direction"] is Direction.OUTBOUND and actor.is_staff
             if answered and self.status is Status.NEW:
-                self.status = Status.OPEN
+                self._become(Status.OPEN)

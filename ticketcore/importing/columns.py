@@ -9,7 +9,7 @@ from ticketcore.domain.types import Channel, IdentityKind, Level, Priority
 from ticketcore.importing.drafts import Actors
 from ticketcore.importing.errors import RowRejected
 from ticketcore.importing.shown import shown
-from ticketcore.importing.values import Labels, Texts, Times, chooser
+from ticketcore.importing.values import Labels, Texts, Times, chooser, room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
     from zoneinfo import ZoneInfo
 
-    from ticketcore.domain.types import Actor
+    from ticketcore.importing.drafts import Who
     from ticketcore.importing.mapping import Mapped, Mapping, Requester
 
 __all__ = ["Common", "Wanted", "member"]
@@ -53,10 +53,12 @@ class Common:
         self.labels, self.texts = Labels(), Texts()
         self.times = Times(mapping.file.times, zone)
         self._latest = latest
+        self._happened: dict[str, datetime] = {}
+        self._whos: dict[str, Who] = {}
         self.actors = Actors(mapping.system)
         self._case_column, self._case = mapping.case, self.cell(mapping.case)
         self._time_column, self._time = mapping.time, self.cell(mapping.time)
-        self._actor = mapping.actor
+        self._actor, self._actor_column = None if mapping.actor is None else self.cell(mapping.actor), mapping.actor
         self._requester = mapping.requester
         self._tags = [(self.cell(name), name) for name in mapping.tags]
         m, label = mapping, self.labels.check
@@ -108,6 +110,9 @@ class Common:
         Raises:
             RowRejected: it is of another form, or lies in the future.
         """
+        at = self._happened.get(text)
+        if at is not None:
+            return at
         at = self.times.parse(text, column)
         if at > self._latest:
             latest = self._latest.isoformat(timespec="seconds")
@@ -115,16 +120,24 @@ class Common:
                 f"column {column} is {shown(text)}, a time in the future, expected at most {latest},"
                 " shortly after this file's import began (see the mapping's `file.times`, and --zone)"
             )
+        room(self._happened)[text] = at
         return at
 
-    def actor(self, cells: list[str]) -> Actor:
+    def actor(self, cells: list[str]) -> Who:
         """Return who acted; the source itself where nobody is named."""
-        return self.actors.agent(None if self._actor is None else self.label(cells, self._actor))
+        return self.actors.nobody if self._actor is None else self._who(cells[self._actor], self._actor_column or "")
 
-    def actor_in(self, cells: list[str], column: str) -> Actor | None:
+    def actor_in(self, cells: list[str], column: str) -> Who | None:
         """Return who is named in *column*."""
-        name = self.label(cells, column)
-        return None if name is None else self.actors.agent(name)
+        text = cells[self._places[column]]
+        return None if text in self.null else self._who(text, column)
+
+    def _who(self, text: str, column: str) -> Who:
+        who = self._whos.get(text)
+        if who is None:
+            name = None if text in self.null else self.labels.check(text, column)
+            who = room(self._whos)[text] = self.actors.get(name)
+        return who
 
     def label(self, cells: list[str], column: str) -> str | None:
         """Return a label, ``None`` for null."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from ticketcore.collector import no_collection
-from ticketcore.errors import Forgotten
 from ticketcore.execution import FUTURE
 from ticketcore.ids import Kind, kind_of
 from ticketcore.importing.activities import Activities
+from ticketcore.importing.commits import Commits
 from ticketcore.importing.desk import Chunk, Desk, Numbers
 from ticketcore.importing.errors import ImportRefused, ImportStopped, RowRejected
 from ticketcore.importing.mapping import RecordsMapping, columns_of
@@ -23,24 +23,22 @@ from ticketcore.importing.mapping_files import LoadedMapping, load_mapping
 from ticketcore.importing.reader import RowReader, file_digest
 from ticketcore.importing.records import Records
 from ticketcore.importing.rejects import RejectFile
-from ticketcore.importing.sealed import ready
 from ticketcore.importing.shown import shown_all
-from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
     from ticketcore.domain.types import Actor
-    from ticketcore.importing.reader import Row
     from ticketcore.sealing.sealer import Sealer
     from ticketcore.store.codec import Codec
-    from ticketcore.store.port import EventLog, Outcome, Receipt
+    from ticketcore.store.port import EventLog, Receipt
 
 __all__ = ["ImportSummary", "import_file"]
 
 _NAMESPACE = UUID("0b9a2f6c-6d0c-5c0e-9f5e-2a8f6b1f7d11")
 _PAGE = 5_000
+_TOPIC = attrgetter("topic")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -135,45 +133,56 @@ class _Run:
         chunk_rows: int, progress: Callable[[int, int, int], None] | None, now: datetime,
     ) -> None:  # fmt: skip
         self._path, self._mapping, self._zone = path, loaded.mapping, zone
-        self._log, self._sealer, self._codec = log, sealer, codec
+        self._log = log
         self._chunk_rows, self._progress = chunk_rows, progress
         self._identity = f"{file_digest(path)} {loaded.digest} {zone.key} {chunk_rows}"
         self._desk = Desk(loaded.mapping.system, by, Numbers(log), log.owners, sealer.identity_digest)
-        self._rows = self._chunks = self._skipped = self._number = self._then = 0
+        self._topics: Counter[str] = Counter()
+        self._rows = self._skipped = self._number = self._then = 0
         self._line = 1
         self._receipt: Receipt | None = None
-        self._start = uuid5(_NAMESPACE, f"{self._identity} start")
-        started = log.load([], self._start).receipt
-        self._started = started is not None
+        start = uuid5(_NAMESPACE, f"{self._identity} start")
+        started = log.load([], start).receipt
+        # The latest time that rows may have is the digest of a command without events: reruns need the same.
         self._latest = now + FUTURE if started is None else _time(started.digest)
+        self._commits = Commits(path, log, sealer, codec, None if started else (start, _bytes(self._latest)))
 
     def run(self, rejects: RejectFile) -> ImportSummary:
         began = time.perf_counter()
         mapping, desk = self._mapping, self._desk
-        with RowReader(self._path, mapping.file) as reader:
+        with RowReader(self._path, mapping.file) as reader, self._commits:
             self._fits(reader.columns)
             shape: Records | Activities
             if isinstance(mapping, RecordsMapping):
                 shape = Records(mapping, reader.columns, self._zone, self._latest, desk)
             else:
                 shape = Activities(mapping, reader.columns, self._zone, self._latest, desk)
-            in_chunk = 0
+            read, chunk_rows, left = shape.read, self._chunk_rows, self._chunk_rows
             self._begin()
             for row in reader:
-                if in_chunk == self._chunk_rows:
+                if not left:
                     self._end(rejects)
                     self._begin()
-                    in_chunk = 0
+                    left = chunk_rows
                     self._tell(reader)
-                in_chunk += 1
-                self._read(row, shape, rejects)
+                left -= 1
+                self._rows += 1
+                self._line = row.line
+                if row.problem is not None:
+                    rejects.add(row, row.problem)
+                    continue
+                try:
+                    read(row)
+                except RowRejected as reason:
+                    rejects.add(row, str(reason))
             self._end(rejects)
+            self._commits.wait()
             self._tell(reader)
             self._took_some(rejects)
             held = shape.held_back()
         return ImportSummary(
-            rows=self._rows, cases=desk.cases, events=_sorted(desk.topics), irregular=_sorted(desk.irregular),
-            rejects=rejects.count, held_back=held, chunks=self._chunks, skipped=self._skipped,
+            rows=self._rows, cases=desk.cases, events=_sorted(self._topics), irregular=_sorted(desk.irregular),
+            rejects=rejects.count, held_back=held, chunks=self._commits.count, skipped=self._skipped,
             seconds=time.perf_counter() - began,
         )  # fmt: skip
 
@@ -184,17 +193,6 @@ class _Run:
                 f"nothing was imported, all of its {self._rows:,} rows were rejected (the first, {rejects.first})",
                 "see the reject file, then mend the mapping or the file",
             )  # fmt: skip
-
-    def _read(self, row: Row, shape: Records | Activities, rejects: RejectFile) -> None:
-        self._rows += 1
-        self._line = row.line
-        if row.problem is not None:
-            rejects.add(row, row.problem)
-            return
-        try:
-            shape.read(row)
-        except RowRejected as reason:
-            rejects.add(row, str(reason))
 
     def _tell(self, reader: RowReader) -> None:
         if self._progress is not None:
@@ -235,70 +233,22 @@ class _Run:
     def _end(self, rejects: RejectFile) -> None:
         rejects.flush()
         chunk = self._desk.chunk
+        self._topics.update(map(_TOPIC, chunk.events))
         if self._receipt is not None:
             self._skipped += 1
             self._compare(chunk)
-            return
-        if not chunk.events:
-            return
-        try:
-            events, keys = ready(chunk, self._sealer, self._codec, self._log)
-        except Forgotten as error:
-            raise ImportStopped(self._path, self._line, str(error), "nothing of this chunk was written") from error
-        self._remember_start()
-        outcome = self._log.append_bulk(
-            Append(
-                command_id=chunk.command_id,
-                digest=hashlib.blake2b(chunk.command_id.bytes, digest_size=16).digest(),
-                expected=tuple(chunk.expected.items()),
-                events=tuple(events),
-                keys=tuple(keys),
-                claims=tuple(chunk.claims),
-            )
-        )
-        self._chunks += 1
-        if not isinstance(outcome, Appended):
-            raise self._stopped(outcome)
-
-    def _remember_start(self) -> None:
-        """Record the latest time that rows may have, as the digest of a command without events: reruns need the same.
-
-        Not earlier than the first chunk: a run that took no row binds nobody, so a clock that was wrong can be set.
-        """
-        if self._started:
-            return
-        outcome = self._log.append_bulk(Append(command_id=self._start, digest=_bytes(self._latest), expected=()))
-        if not isinstance(outcome, Appended):
-            raise self._stopped(outcome)
-        self._started = True
+        elif chunk.events:
+            self._commits.add(chunk, self._line)
 
     def _compare(self, chunk: Chunk) -> None:
         """Refuse to go on behind a chunk that this version would write otherwise. (Customers may be forgotten since.)"""
-        now = sum(kind_of(event.originator_id) is Kind.TICKET for event, _ in chunk.events)
+        now = sum(kind_of(event.originator_id) is Kind.TICKET for event in chunk.events)
         if now != self._then:
             raise ImportStopped(
                 self._path, self._line,
                 f"chunk {self._number} has {now:,} events of tickets now and had {self._then:,} when it was imported",
                 "finish with the version of ticketcore that began",
             )  # fmt: skip
-
-    def _stopped(self, outcome: Outcome) -> ImportStopped:
-        match outcome:
-            case ClaimConflict(claim=claim, owner=owner):
-                problem = f"meanwhile somebody else recorded the same {claim.kind} (for {owner})"
-                remedy = "nothing of this chunk was written"
-            case VersionConflict(originator_id=id_, expected=expected, actual=actual):
-                problem = f"ticket {id_} was changed by others: expected version {expected}, actual version {actual}"
-                remedy = "import a log before its tickets are worked on here"
-            case PersonGone(person_id=person):
-                problem = f"customer {person} was forgotten meanwhile"
-                remedy = "nothing of this chunk was written"
-            case Repeated() | Reused():
-                problem = "another run of the same import wrote this chunk at the same time"
-                remedy = "let one run at a time"
-            case _:
-                problem, remedy = f"unexpected outcome {outcome!r}", "report it"
-        return ImportStopped(self._path, self._line, problem, remedy)
 
 
 def _bytes(time: datetime) -> bytes:

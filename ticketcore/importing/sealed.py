@@ -1,18 +1,17 @@
-"""A chunk's events made ready for the log: sealed for their persons, long texts as blobs, encoded."""
+"""What is personal in a chunk, sealed for its persons; long texts as blobs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eventsourcing.persistence import StoredEvent
+
 from ticketcore.blobs import fitting
 from ticketcore.domain.context import EXCERPT_BYTES, excerpt
 from ticketcore.domain.ticket_events import BlobRef
-from ticketcore.importing.drafts import built
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-    from eventsourcing.persistence import StoredEvent
 
     from ticketcore.domain.base import Event
     from ticketcore.importing.desk import Chunk
@@ -20,31 +19,28 @@ if TYPE_CHECKING:
     from ticketcore.store.codec import Codec
     from ticketcore.store.port import EventKey, EventLog
 
-__all__ = ["ready"]
+__all__ = ["seal"]
 
 
-def ready(chunk: Chunk, sealer: Sealer, codec: Codec, log: EventLog) -> tuple[list[StoredEvent], list[EventKey]]:
-    """Return the chunk's events as stored, and the keys of the sealed ones.
+def seal(chunk: Chunk, sealer: Sealer, codec: Codec, log: EventLog) -> list[EventKey]:
+    """Seal what is personal in the chunk, in place; return the sealed events' keys.
 
     The persons' keys are looked up and made for the whole chunk at once; blobs are stored here.
 
     Raises:
         Forgotten: a person that something is to be sealed for was forgotten.
     """
-    events = [event for event, _ in chunk.events]
-    places: list[int] = []
-    items: list[tuple[Event, UUID | PendingKey]] = []
-    for place, (event, person) in enumerate(chunk.events):
-        if person is not None and any(getattr(event, name) is not None for name in event.PERSONAL):
-            places.append(place)
-            items.append(fitting(*_with_blob(event, person, sealer, log), sealer, log))
+    items = []
+    for place, fields, person in chunk.personal:
+        event = codec.to_domain_event(StoredEvent(*chunk.events[place]))
+        event = event.model_copy(update={name: fields.get(name) for name in event.PERSONAL})
+        items.append(fitting(*_with_blob(event, person, sealer, log), sealer, log))
     keys: list[EventKey] = []
-    for place, (sealed, key) in zip(places, sealer.seal_many(items), strict=True):
-        events[place] = sealed
+    for (place, *_), (sealed, key) in zip(chunk.personal, sealer.seal_many(items), strict=True):
+        chunk.events[place] = chunk.events[place]._replace(state=codec.to_stored_event(sealed).state)
         if key is not None:
             keys.append(key)
-    encode = codec.to_stored_event
-    return [encode(event) for event in events], keys
+    return keys
 
 
 def _with_blob(event: Event, person: UUID, sealer: Sealer, log: EventLog) -> tuple[Event, UUID | PendingKey]:
@@ -58,4 +54,4 @@ def _with_blob(event: Event, person: UUID, sealer: Sealer, log: EventLog) -> tup
     pending = sealer.new_event_key(person)
     blob = BlobRef(digest=log.put_blob(pending.seal_blob(0, content)), size=len(content))
     changed = {"body": excerpt(body), "body_blob": 0, "blobs": (blob,)}
-    return built(type(event), event.__dict__ | changed), pending
+    return event.model_copy(update=changed), pending

@@ -26,7 +26,7 @@ def steps(status: Status, step: Step, state: str) -> list[tuple[type[Event], dic
     found: list[tuple[type[Event], dict[str, Any]]] = []
     target = step.status
     if target is None:
-        return [(ev.Updated, {"changes": {}})]
+        return [(ev.Updated, {})]
     if status in _OVER and target is not status and target is not Status.CLOSED:
         found.append((ev.Reopened, {}))
         status = Status.OPEN
@@ -43,7 +43,7 @@ def steps(status: Status, step: Step, state: str) -> list[tuple[type[Event], dic
     elif target is Status.CLOSED and status is not target:
         found.append((ev.Closed, {}))
     elif target is status and target in _OVER:
-        found.append((ev.Updated, {"changes": {}}))
+        found.append((ev.Updated, {}))
     else:
-        found.append((ev.Updated, {"changes": {}, "status": target}))
+        found.append((ev.Updated, {"status": target}))
     return found

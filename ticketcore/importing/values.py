@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ticketcore.importing.errors import RowRejected
 from ticketcore.importing.shown import shown, shown_all
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from ticketcore.importing.mapping import Mapped
 
-__all__ = ["Labels", "Texts", "Times", "chooser"]
+__all__ = ["Labels", "Texts", "Times", "chooser", "room"]
 
+K = TypeVar("K")
+V = TypeVar("V")
 _MOST = 200_000
 _LONGEST_LABEL = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +26,13 @@ _PARTS = {
     "d": r"(?P<day>\d{1,2})", "m": r"(?P<month>\d{1,2})", "Y": r"(?P<year>\d{4})",
     "H": r"(?P<hour>\d{1,2})", "M": r"(?P<minute>\d{1,2})", "S": r"(?P<second>\d{1,2})",
 }  # fmt: skip
+
+
+def room(known: dict[K, V]) -> dict[K, V]:
+    """Return *known*, what was worked out, emptied where it is full: a file's values may have no end."""
+    if len(known) >= _MOST:
+        known.clear()
+    return known
 
 
 class Times:
@@ -48,20 +57,15 @@ class Times:
         """
         found = self._known.get(text)
         if found is None:
-            found = self._work_out(text, column)
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[text] = found
+            found = room(self._known)[text] = self._work_out(text, column)
         return found
 
     def both(self, text: str, column: str) -> tuple[datetime, str]:
         """Return the time and how it is written in an event: ISO 8601 in UTC."""
         written = self._written.get(text)
         if written is None:
-            if len(self._written) >= _MOST:
-                self._written.clear()
             time = self.parse(text, column)
-            written = self._written[text] = (time, time.isoformat().replace("+00:00", "Z"))
+            written = room(self._written)[text] = (time, time.isoformat().replace("+00:00", "Z"))
         return written
 
     def _work_out(self, text: str, column: str) -> datetime:
@@ -93,14 +97,15 @@ def _fast(form: str) -> Callable[[str], datetime] | None:
     if any(not fixed for fixed in pieces[2:-1:2]):
         return None  # strptime backtracks between directives that touch; leave these to it
     pattern = "".join(_PARTS[p] if i % 2 else re.escape(p) for i, p in enumerate(pieces))
-    match = re.compile(pattern, re.ASCII).fullmatch
+    compiled = re.compile(pattern, re.ASCII)
+    match = compiled.fullmatch
+    order = [part for part in ("year", "month", "day", "hour", "minute", "second") if part in compiled.groupindex]
 
     def parse(text: str) -> datetime:
         found = match(text)
         if found is None:
             raise ValueError(text)
-        parts = {part: int(digits) for part, digits in found.groupdict().items()}
-        return datetime(**parts)  # type: ignore[arg-type]  # noqa: DTZ001 - as above
+        return datetime(*map(int, found.group(*order)))  # type: ignore[arg-type]  # noqa: DTZ001 - as above
 
     return parse
 
@@ -124,9 +129,7 @@ class Labels:
             raise RowRejected(f"column {column} has a NUL, expected text without NUL")
         if not 1 <= len(text) <= _LONGEST_LABEL:
             raise RowRejected(f"column {column} has {len(text):,} characters, expected 1 to 200")
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[text] = text
+        room(self._known)[text] = text
         return text
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import StoredEvent
 
-    from ticketcore.store.port import EventKey
+    from ticketcore.store.port import EventKey, Fact
 
 __all__ = ["event_rows", "ints", "key_rows", "raws", "texts", "uuids"]
 
@@ -108,15 +108,17 @@ def _joined(oid: int, items: list[bytes]) -> bytes:
     return b"".join((_SHAPE.pack(1, 1, oid, len(items), 1), *items))
 
 
-def event_rows(events: Sequence[StoredEvent], first: int, recorded_at: datetime) -> Iterator[bytes]:
+def event_rows(events: Sequence[StoredEvent | Fact], first: int, recorded_at: datetime) -> Iterator[bytes]:
     """Yield blocks of a binary COPY into ``log.events``: positions from *first*."""
     stamp = _microseconds(recorded_at)
     topics: dict[str, bytes] = {}
     block, size = [_HEAD], 0
-    for position, (stream, version, topic, state) in enumerate(_fields(events), first):
+    for position, event in enumerate(events, first):
+        topic, state = event.topic, event.state
         name = topics.get(topic) or topics.setdefault(topic, topic.encode())
+        stream = event.originator_id.bytes  # type: ignore[union-attr]  # check_append() has seen that it is a UUID
         block += (
-            _EVENT.pack(6, 8, position, 8, stamp, 16, stream.bytes, 4, version, len(name)),
+            _EVENT.pack(6, 8, position, 8, stamp, 16, stream, 4, event.originator_version, len(name)),
             name,
             len(state).to_bytes(4, "big"),
             state,
@@ -144,11 +146,6 @@ def key_rows(keys: Iterable[EventKey]) -> Iterator[bytes]:
             yield b"".join(block)
             block = []
     yield b"".join((*block, _TAIL))
-
-
-def _fields(events: Sequence[StoredEvent]) -> Iterator[tuple[UUID, int, str, bytes]]:
-    for event in events:
-        yield event.originator_id, event.originator_version, event.topic, event.state  # type: ignore[misc]
 
 
 def _microseconds(moment: datetime) -> int:

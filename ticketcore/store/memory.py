@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from weakref import WeakSet
 
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from ticketcore.errors import Forgotten
@@ -36,9 +36,7 @@ from ticketcore.store.port import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from eventsourcing.persistence import StoredEvent
-
-    from ticketcore.store.port import KeyStore
+    from ticketcore.store.port import Fact, KeyStore
 
 __all__ = ["MemoryLog"]
 
@@ -170,8 +168,9 @@ class MemoryLog(POPOApplicationRecorder):
         now = datetime.now(UTC)
         if self._records:
             now = max(now, self._records[-1].recorded_at)
-        self._update_table(append.events)
-        for id_, version, topic, state in _fields(append.events):
+        events = _stored(append.events)
+        self._update_table(events)
+        for id_, version, topic, state in _fields(events):
             record = Record(len(self._records) + 1, now, id_, version, topic, state)
             self._records.append(record)
             self._streams[id_].append(record)
@@ -206,11 +205,15 @@ class MemoryLog(POPOApplicationRecorder):
             for person in persons:
                 if alive.get(person) is None:
                     yield PersonGone(person)
-        self._assert_uniqueness(append.events)
+        self._assert_uniqueness(_stored(append.events))
 
 
 def _released(held: Claim, owner: UUID, ref: int | None) -> bool:
     return held.owner == owner and ref in (None, held.ref)
+
+
+def _stored(events: Sequence[StoredEvent | Fact]) -> list[StoredEvent]:
+    return [event if isinstance(event, StoredEvent) else StoredEvent(*event) for event in events]
 
 
 def _fields(events: Sequence[StoredEvent]) -> Iterator[tuple[UUID, int, str, bytes]]:

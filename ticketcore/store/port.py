@@ -27,6 +27,7 @@ __all__ = [
     "ClaimConflict",
     "EventKey",
     "EventLog",
+    "Fact",
     "KeyStore",
     "Loaded",
     "Outcome",
@@ -114,6 +115,15 @@ class WrappedKey(NamedTuple):
     person_wrapped: bytes
 
 
+class Fact(NamedTuple):
+    """An event as stored, like the event library's ``StoredEvent``, in a quarter of the time that making that takes."""
+
+    originator_id: UUID
+    originator_version: int
+    topic: str
+    state: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Append:
     """One command's wish to append.
@@ -130,7 +140,7 @@ class Append:
     command_id: UUID
     digest: bytes
     expected: tuple[tuple[UUID, int], ...]
-    events: tuple[StoredEvent, ...] = ()
+    events: Sequence[StoredEvent | Fact] = ()
     keys: tuple[EventKey, ...] = ()
     claims: tuple[Claim, ...] = ()
     releases: tuple[Release, ...] = ()
