@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunk", "Desk", "Numbers"]
 
-_BLOCK = 500
+_BLOCK, _LARGEST = 500, 4_000
 _fact = partial(tuple.__new__, Fact)  # as Fact(...), in half the time
 
 
@@ -55,17 +55,19 @@ class Chunk:
 
 
 class Numbers:
-    """Gives aggregate ids; counters are taken from the log in blocks."""
+    """Gives aggregate ids; counters are taken from the log in blocks, each twice as large as the one before."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._left: dict[Kind, list[int]] = {kind: [] for kind in Kind}
+        self._block = dict.fromkeys(Kind, _BLOCK)
 
     def take(self, kind: Kind, year: int) -> UUID:
         """Return a new id of *kind* with the year of *year*."""
         left = self._left[kind]
         if not left:
-            left.extend(reversed(self._log.allocate(kind, _BLOCK)))
+            left.extend(reversed(self._log.allocate(kind, self._block[kind])))
+            self._block[kind] = min(2 * self._block[kind], _LARGEST)
         return aggregate_id(Number(kind, year, left.pop()), self._log.name)
 
 

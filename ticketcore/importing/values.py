@@ -44,7 +44,7 @@ class Times:
 
     def __init__(self, forms: Sequence[str], zone: ZoneInfo) -> None:
         self._forms = tuple(forms)
-        self._zone = zone
+        self._zone = UTC if zone.key == "UTC" else zone  # else every time is converted to itself
         self._parsers = [_parser(form) for form in forms]
         self._known: dict[str, datetime] = {}
         self._written: dict[str, tuple[datetime, str]] = {}
