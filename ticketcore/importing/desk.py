@@ -159,16 +159,14 @@ class Desk:
 
     def _register(self, id_: UUID, kind: IdentityKind, text: str, name: str | None, at: datetime, line: int) -> None:
         draft, source = self.writer.draft, self.writer.source(line)
-        self.chunk.expected.append((id_, 0))
-        self._put(draft(cust.Registered, {"name": name}), id_, 1, at, None, self._by, source, id_, irregular=False)
+        self._begin(draft(cust.Registered, {"name": name}), id_, 1, at, self._by, source, id_)
         identity = draft(cust.Identified, {"kind": kind, "value": text, "assurance": Assurance.UNVERIFIED})
-        self._put(identity, id_, 2, at, None, self._by, source, id_, irregular=False)
+        self._begin(identity, id_, 2, at, self._by, source, id_)
 
     def open(self, name: str, id_: UUID, at: datetime, who: Who, source: str, fields: dict[str, Any]) -> Case:
         """Record the opening of the case *name* and return the case."""
-        self.chunk.expected.append((id_, 0))
         draft = self.writer.draft(ev.Opened, fields | {"external": name})
-        self._put(draft, id_, 1, at, None, who, source, fields.get("requester_id") or id_, irregular=False)
+        self._begin(draft, id_, 1, at, who, source, fields.get("requester_id") or id_)
         case = Case(id_, at, fields["channel"], fields)
         case.chunk = self.chunk
         return case
@@ -186,16 +184,18 @@ class Desk:
         irregular = topic in case.refused
         if irregular:
             self.irregular[move or f"{case.status} + {topic}"] += 1
-        person = case.requester_id or id_
-        self._put(draft, id_, case.version + 1, at, raw, who, source, person, irregular=irregular)
-        case.follow(draft, at, who.actor)
-
-    def _put(
-        self, draft: Draft, id_: UUID, version: int, at: datetime, raw: datetime | None, who: Who, source: str,
-        person: UUID, *, irregular: bool,
-    ) -> None:  # fmt: skip
-        chunk = self.chunk
         state = self.writer.state(draft, at, raw, who, chunk.command, source, irregular=irregular)
         if draft.personal:
+            chunk.personal.append((len(chunk.events), draft.fields, case.requester_id or id_))
+        chunk.events.append(_fact((id_, case.version + 1, topic, state)))
+        case.follow(draft, at, who.actor)
+
+    def _begin(self, draft: Draft, id_: UUID, version: int, at: datetime, who: Who, source: str, person: UUID) -> None:
+        """Record one of the first events of *id_*."""
+        chunk = self.chunk
+        if version == 1:
+            chunk.expected.append((id_, 0))
+        if draft.personal:
             chunk.personal.append((len(chunk.events), draft.fields, person))
+        state = self.writer.state(draft, at, None, who, chunk.command, source, irregular=False)
         chunk.events.append(_fact((id_, version, draft.cls.TOPIC, state)))
