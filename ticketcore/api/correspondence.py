@@ -100,6 +100,19 @@ class Correspondence(Queries):
         values = self._values(state, events, by)
         return self.templates.render(f"replies/{name}", language or self._language(state, events), values)
 
+    def acknowledgement(
+        self, ticket: Name, *, customer: Name | None = None, language: str | None = None
+    ) -> tuple[str, str | None] | None:
+        """Return what tells a customer that a new ticket was opened, and its language; ``None`` where no mail is sent."""
+        if self._settings.message_domain is None:
+            return None
+        id_ = self._ticket(ticket)
+        events = [r.event for r in self._recorded(id_, ACKNOWLEDGEMENT, Action.SHOW_TICKET)]
+        state = cast("Ticket", project(None, id_, events))
+        told = state._replace(requester_id=self._customer(customer) or state.requester_id)
+        known = self._language(told, events, language)
+        return self.templates.render("acknowledgement", known, self._values(told, events, ACKNOWLEDGEMENT)), known
+
     def acknowledge(
         self, ticket: Name, *, customer: Name | None = None, language: str | None = None
     ) -> Recorded | None:
@@ -113,19 +126,14 @@ class Correspondence(Queries):
             ``None`` where no sender of mail is set, the customer was told before in other words, was forgotten, or the
             ticket is over already.
         """
-        if self._settings.message_domain is None:
+        written = self.acknowledgement(ticket, customer=customer, language=language)
+        if written is None:
             return None
         id_ = self._ticket(ticket)
-        events = [r.event for r in self._recorded(id_, ACKNOWLEDGEMENT, Action.SHOW_TICKET)]
-        state = cast("Ticket", project(None, id_, events))
-        told = self._customer(customer) or state.requester_id
-        known = self._language(state._replace(requester_id=told), events, language)
-        values = self._values(state._replace(requester_id=told), events, ACKNOWLEDGEMENT)
-        body = self.templates.render("acknowledgement", known, values)
         try:
             return self._do(
                 tcmd.Comment, ACKNOWLEDGEMENT, {"command_id": uuid5(id_, "acknowledgement")}, ticket_id=id_,
-                direction=Direction.OUTBOUND, channel=Channel.MAIL, body=body, language=known,
+                direction=Direction.OUTBOUND, channel=Channel.MAIL, body=written[0], language=written[1],
             )  # fmt: skip
         except (CommandReused, Forgotten, TicketClosed):
             return None
@@ -267,7 +275,10 @@ class Correspondence(Queries):
         ids = {
             e.originator_version: e.meta.causation_id
             for e in events
-            if isinstance(e, ev.Opened | ev.Commented) and e.meta.causation_id and _is_message(e.meta.causation_id)
+            if isinstance(e, ev.Opened | ev.Commented)
+            and e.direction is Direction.INBOUND
+            and e.meta.causation_id is not None
+            and kind_of(e.meta.causation_id) is Kind.MESSAGE
         }
         if not ids:
             return {}
@@ -323,10 +334,6 @@ def _known_id(events: Iterable[Event], comment: int) -> str | None:
     """Return the Message-ID of an earlier attempt: the next has the same, though the domain may be another now."""
     ids = (e.message_id for e in events if isinstance(e, DeliveryAttempted) and e.comment == comment and e.message_id)
     return next(ids, None)
-
-
-def _is_message(id_: UUID) -> bool:
-    return kind_of(id_) is Kind.MESSAGE
 
 
 def _plain(mailbox: str | None) -> str | None:

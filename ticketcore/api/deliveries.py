@@ -7,8 +7,10 @@ from uuid import NAMESPACE_OID, uuid5
 
 from ticketcore.api.base import Api, Name
 from ticketcore.domain import delivery_commands as cmd
+from ticketcore.domain.commands import normalise
 from ticketcore.domain.deliveries import OUTGOING, UNDELIVERED, due_before, due_of, undelivered_of
 from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.types import IdentityKind
 from ticketcore.execution import Options, Recorded
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.store.port import Append
@@ -115,12 +117,34 @@ class DeliveryCommands(Api):
         message: UUID | None = None,
         **options: Unpack[Options],
     ) -> Recorded:
-        """Record that a mail came back; *message*: id of the inbound message that told it."""
+        """Record that a mail came back; *message*: id of the inbound message that told it.
+
+        What is recorded is sealed for the requester: where *recipient* is another customer's address, that customer's id
+        stands in its place, and *text*, which may repeat it, is left out.
+        """
+        id_, other = self._ticket(ticket), self._customer(recipient_id)
+        if recipient is not None and other is None:
+            other = self._somebody_else(id_, recipient)
+        if other is not None:
+            recipient = text = None
         values: dict[str, Any] = {"status": status, "recipient": recipient, "text": text, "message_id": message}
         return self._do(
-            cmd.RecordBounce, by, options, ticket_id=self._ticket(ticket), comment=comment, kind=kind,
-            recipient_id=self._customer(recipient_id), **values,
+            cmd.RecordBounce, by, options, ticket_id=id_, comment=comment, kind=kind, recipient_id=other, **values
         )  # fmt: skip
+
+    def _somebody_else(self, ticket: UUID, address: str) -> UUID | None:
+        """Return the customer whose address it is, where that is not the ticket's requester."""
+        try:
+            value = normalise(IdentityKind.MAIL, address)
+        except ValueError:
+            return None
+        claim = self._log.owner("identity:mail", self._sealer.identity_digest("identity:mail", value))
+        state = self._executor.load((ticket,))[ticket]
+        if claim is None or not isinstance(state, Ticket):
+            return None
+        owner = self._executor.standing_for(claim.owner)
+        requester = None if state.requester_id is None else self._executor.standing_for(state.requester_id)
+        return None if owner == requester else owner
 
     def delivery(self, ticket: Name, comment: int) -> Delivery | None:
         """Return how far the mail of a comment is now, ``None`` where it is no outgoing mail; for workers."""

@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid5
 
-from ticketcore.domain.commands import normalise
-from ticketcore.domain.types import Actor, BounceKind, IdentityKind
-from ticketcore.ids import Kind, aggregate_id, parse_number
+from ticketcore.domain.types import Actor, BounceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,7 +83,6 @@ def record_bounce(
         status = failure.status if _STATUS.fullmatch(failure.status) else None
         if kind is BounceKind.HARD and status is not None and status.startswith("4"):
             kind = BounceKind.SOFT
-        other = _somebody_else(core, mail.ticket, failure.recipient)
         done.append(
             core.record_bounce(
                 mail.ticket,
@@ -93,25 +90,10 @@ def record_bounce(
                 kind=kind,
                 comment=comment,
                 status=status,
-                recipient=None if other else failure.recipient or None,
-                recipient_id=other,
-                text=None if other else failure.diagnostic or None,
+                recipient=failure.recipient or None,
+                text=failure.diagnostic or None,
                 message=message,
                 command_id=None if message is None else uuid5(message, f"bounce {index}"),
             )
         )
     return done
-
-
-def _somebody_else(core: TicketCore, ticket: UUID, recipient: str) -> UUID | None:
-    """Return the customer whose address it is, where that is not the ticket's requester.
-
-    What is recorded is sealed for the requester: another's address does not belong into it.
-    """
-    try:
-        number = core.find_customer(IdentityKind.MAIL, normalise(IdentityKind.MAIL, recipient), by=BOUNCES)
-    except ValueError:
-        return None
-    if number is None or number == core.show_ticket(ticket, by=BOUNCES).requester:
-        return None
-    return aggregate_id(parse_number(number, Kind.CUSTOMER), core.log.name)
