@@ -159,7 +159,9 @@ def _project_from_log(known: Settings, models: list[Model], worker: Worker) -> N
         opened_log(known) as log,
     ):
         _started(models, Feed.LOG)
-        with Runner(_read_dsn(known), log, Codec().decode_to_fold, models=models, observer=metrics or UNWATCHED) as runner:
+        with Runner(
+            _read_dsn(known), log, Codec().decode_to_fold, models=models, observer=metrics or UNWATCHED
+        ) as runner:
             runner.run(worker.stop)
 
 

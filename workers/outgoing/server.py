@@ -8,6 +8,8 @@ import smtplib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from ticketcore.errors import TicketCoreError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,8 +27,11 @@ _PERMANENT = 500
 _CLOSING = 421
 
 
-class Unreachable(Exception):
+class Unreachable(TicketCoreError):
     """The server is away, or takes no mail from us at all; no mail was tried."""
+
+    code = "mail_server_unavailable"
+    exit_code = 3
 
 
 class Refused(Exception):

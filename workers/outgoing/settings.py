@@ -38,7 +38,7 @@ class SmtpSettings(BaseSettings):
         poll: seconds between looks for new mails, 0.05 to 60.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TICKETCORE_SMTP_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TICKETCORE_SMTP_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
