@@ -134,7 +134,7 @@ def draft_opened(event: Opened, columns: Mapping[str, Any]) -> Draft:
         version=ticket.version,
         number=number(ticket.id),
         external=ticket.external,
-        channel=ticket.channel.value,
+        channel=ticket.channel._value_,
         requester_id=ticket.requester_id,
         status=ticket.status,
         source_state=ticket.source_state,
@@ -153,12 +153,13 @@ def draft_opened(event: Opened, columns: Mapping[str, Any]) -> Draft:
     return draft
 
 
+# ``_value_``, since an enum's ``value`` is looked up by a function in Python.
 def row_of(cls: Any, draft: Draft, columns: Mapping[str, Any]) -> Any:
     """Return a draft as a row of *cls*. *columns*: the model's own that are worked out at the end."""
     fields = {**draft.__dict__, **columns}
     for name in ("status", "priority", "impact", "urgency", "before_merge"):
         value = fields[name]
         if value is not None:
-            fields[name] = value.value
+            fields[name] = value._value_
     fields["status_before_merge"], fields["last_event_at"] = fields["before_merge"], fields["last_at"]
     return cls._make([fields[name] for name in cls._fields])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from ticketcore.store.port import Record
 
 __all__ = [
-    "NOTHING_LEFT_OUT", "WAITS", "Folded", "Item", "LeftOut", "Parked", "cause_of", "concerned", "decoded", "fold",
+    "NOTHING_LEFT_OUT", "WAITS", "Batch", "Folded", "Item", "LeftOut", "Parked", "aggregates", "cause_of", "concerned",
+    "decoded", "fold", "grouped",
 ]  # fmt: skip
 
 _KINDS = frozenset(map(int, Kind))
@@ -61,9 +63,34 @@ class Folded(NamedTuple):
     parked: list[Parked]
 
 
-def decoded(decode: Decode, records: Iterable[Record]) -> list[Item]:
+class Batch(list[Item]):
+    """Items in order; which of them belong together is worked out once for all models."""
+
+    @cached_property
+    def groups(self) -> dict[int, list[Item]]:
+        """By aggregate, in order; the keys are the ids as numbers, since a UUID's own hash is a function in Python."""
+        return _grouped(self)
+
+
+def _grouped(items: Iterable[Item]) -> dict[int, list[Item]]:
+    groups: dict[int, list[Item]] = {}
+    for item in items:
+        id_ = item[0][2].int
+        if id_ in groups:
+            groups[id_].append(item)
+        else:
+            groups[id_] = [item]
+    return groups
+
+
+def grouped(items: Iterable[Item]) -> dict[int, list[Item]]:
+    """Return *items* by aggregate, in order."""
+    return items.groups if isinstance(items, Batch) else _grouped(items)
+
+
+def decoded(decode: Decode, records: Iterable[Record]) -> Batch:
     """Decode *records*; what can't be read keeps its cause, so that a model can park it."""
-    items: list[Item] = []
+    items = Batch()
     make, add = tuple.__new__, items.append  # a NamedTuple's own way is a function in Python
     for record in records:
         kind = record[2].int >> 120
@@ -74,11 +101,16 @@ def decoded(decode: Decode, records: Iterable[Record]) -> list[Item]:
     return items
 
 
+def aggregates(items: Iterable[Item]) -> list[UUID]:
+    """Return the aggregates of *items*, each once."""
+    return [group[0].record.originator_id for group in grouped(items).values()]
+
+
 def concerned(model: Model, items: Iterable[Item]) -> dict[UUID, int]:
     """Return the aggregates of *items* that have a row in *model*, with their kind."""
     kinds = frozenset(map(int, model.mains))
-    one_each = {item[0][2].int: item for item in items if item[1] in kinds}  # a UUID's own hash is a function in Python
-    return {item.record.originator_id: item.kind for item in one_each.values()}
+    firsts = [group[0] for group in grouped(items).values()]
+    return {first.record.originator_id: first.kind for first in firsts if first.kind in kinds}
 
 
 def cause_of(error: BaseException) -> str:
@@ -106,18 +138,15 @@ def fold(
         {table.name: {} for table in model.mains.values()}, {table.name: {} for table in model.children}, []
     )
     kinds = frozenset(map(int, model.mains))
-    groups: dict[int, list[Item]] = {}
-    for item in items:
-        record, kind, event, _ = item
-        if kind in kinds or (event is None and kind not in _KINDS):
-            id_ = record[2].int
-            if id_ in groups:
-                groups[id_].append(item)
-            else:
-                groups[id_] = [item]
-        # else: of no concern; but what a newer library records about a new kind of aggregate is parked, not dropped
-    for group in groups.values():
-        _fold_one(model, group, states, parked, left_out.get(group[0].record.originator_id, ()), folded)
+    for group in grouped(items).values():
+        first = group[0]
+        mine = group if first.kind in kinds else []
+        if (
+            first.kind not in _KINDS
+        ):  # what a newer library records about a new kind of aggregate is parked, not dropped
+            mine = [item for item in group if item.event is None]
+        if mine:
+            _fold_one(model, mine, states, parked, left_out.get(first.record.originator_id, ()), folded)
     folded.parked.sort()
     return folded
 
@@ -142,19 +171,11 @@ def _fold_one(
     writes: list[Write] = []
     evolve = model.evolve
     for record, _, event, error in items:
-        version = record.originator_version
+        version = record[3]
         if version <= held:
             continue
-        if stuck is not None and version >= stuck:
-            problem = f"{WAITS}{stuck}"
-        elif version in left_out and version == held + 1:
-            touched, held = True, version
-            continue
-        elif event is None:
-            problem = error or "no event"
-        elif version != held + 1:
-            problem = f"version {version} follows version {held} here, expected {held + 1} (rebuild {model.name!r})"
-        else:
+        due = version == held + 1
+        if due and event is not None and (stuck is None or version < stuck) and version not in left_out:
             try:
                 state, written = evolve(state, event)
             except Exception as failure:  # noqa: BLE001 one ticket's poison must not stop the others
@@ -166,6 +187,15 @@ def _fold_one(
                 if written:
                     writes += written
                 continue
+        elif stuck is not None and version >= stuck:
+            problem = f"{WAITS}{stuck}"
+        elif due and version in left_out:
+            touched, held = True, version
+            continue
+        elif event is None:
+            problem = error or "no event"
+        else:
+            problem = f"version {version} follows version {held} here, expected {held + 1} (rebuild {model.name!r})"
         stuck = version if stuck is None else min(stuck, version)
         folded.parked.append(Parked(record.position, id_, version, record.topic, problem))
     if touched and state is not None:

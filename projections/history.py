@@ -84,7 +84,7 @@ def evolve(row: Row | None, event: Event) -> Change:
 
 
 def _commented(owner: TicketOwner, event: ev.Commented) -> Change:
-    return owner, (_message(event, "commented", event.direction.value, event.channel.value, event.author_id),)
+    return owner, (_message(event, "commented", event.direction._value_, event.channel._value_, event.author_id),)
 
 
 def _corrected(owner: TicketOwner, event: ev.CommentCorrected) -> Change:
@@ -97,9 +97,9 @@ def _redacted(owner: TicketOwner, event: ev.Redacted) -> Change:
 
 
 def _opened(event: ev.Opened) -> Change:
-    id_, version, channel = event.originator_id, event.originator_version, event.channel.value
+    id_, version, channel = event.originator_id, event.originator_version, event.channel._value_
     owner = TicketOwner(id_, version, number(id_), channel, event.requester_id, event.meta.occurred_at)
-    return owner, (_message(event, "opened", event.direction.value, channel, event.requester_id),)
+    return owner, (_message(event, "opened", event.direction._value_, channel, event.requester_id),)
 
 
 def _message(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from projections.base import Model
-from projections.folding import Folded, Item, Parked, cause_of, concerned, fold
+from projections.folding import Folded, Item, Parked, aggregates, cause_of, concerned, fold
 from projections.observing import UNWATCHED, Batch, Observer
 from projections.schema import NOT_AS_MADE, SERVER_LOST, Connection
 from projections.tables import Tables
@@ -219,7 +219,7 @@ class Projector:
         self, connection: Connection, generation: int, items: Sequence[Item]
     ) -> tuple[dict[UUID, int], dict[UUID, list[int]]]:
         """Return aggregate -> version that it waits behind, and aggregate -> versions that were dropped."""
-        ids = list({item.record.originator_id for item in items})
+        ids = aggregates(items)
         rows = connection.execute(
             "SELECT aggregate_id, min(version), NULL FROM read_meta.dead_letters"
             " WHERE model = %s AND generation = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id UNION ALL"

@@ -218,7 +218,9 @@ class _Build:
     def take(self, log: str, items: Sequence[Item]) -> None:
         """Fold those of *items*, the next ones of *log*, that it does not hold yet."""
         at = self._at[log]
-        self._at[log] = self._projector.apply(self._builder, [i for i in items if i.record.position > at.position], at)
+        if items and items[0].record.position <= at.position:
+            items = [item for item in items if item.record.position > at.position]
+        self._at[log] = self._projector.apply(self._builder, items, at)
 
     def _approach(self) -> None:
         """Come as near to the logs' ends as can be: each round reads what came during the one before.

@@ -14,7 +14,7 @@ import structlog
 
 from projections.base import Model
 from projections.feed import Decode, Log
-from projections.folding import Item, decoded
+from projections.folding import Batch, decoded
 from projections.observing import UNWATCHED, Observer, told
 from projections.projector import Checkpoint, Projector
 from projections.schema import LOCK, MODELS, SERVER_LOST, Connection, connect, live
@@ -42,7 +42,7 @@ def locked(connection: Connection, name: str = LOCK) -> Iterator[None]:
             connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
 
-def read_batch(log: Log, decode: Decode, after: int, limit: int) -> list[Item]:
+def read_batch(log: Log, decode: Decode, after: int, limit: int) -> Batch:
     """Read and decode the next records after a position.
 
     Raises:
@@ -165,7 +165,9 @@ class Runner:
                     for index, projector in enumerate(self._projectors):
                         above = at[index].position - reached
                         at[index] = (
-                            projector.apply(connection, items[above:], at[index]) if above < len(items) else at[index]
+                            projector.apply(connection, items[above:] if above else items, at[index])
+                            if above < len(items)
+                            else at[index]
                         )
                 self._observer.round("log")
                 if progress is not None:
