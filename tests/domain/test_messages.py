@@ -6,7 +6,8 @@ import pytest
 from tests.domain.given import ANA, C1, LOG, T1, T2, Fact, World, fact, given, told
 from ticketcore.domain import message_events as mev
 from ticketcore.domain.commands import build
-from ticketcore.domain.decide_message import FLOOD, MESSAGE_ID, flood_value
+from ticketcore.domain.decide_message import FLOOD, MESSAGE_ID, UNFINISHED, flood_value
+from ticketcore.domain.decide_message import HELD as WAITING
 from ticketcore.domain.decide_ticket import OWN_TEXT
 from ticketcore.domain.message import Message
 from ticketcore.domain.message_commands import DecideMessage, FileMessage, FloodSlot, ReceiveMessage
@@ -55,13 +56,15 @@ def test_a_message_is_received_and_decided_in_one_step() -> None:
     assert isinstance(was_decided, mev.Decided)
     assert (came.size, came.automatic, came.customer_id) == (19, Automatic.LIST, C1)
     assert (was_decided.outcome, was_decided.rule, was_decided.originator_version) == (Outcome.NEW, "new", 2)
-    assert (decision.claims, decision.releases) == ((), ())
+    assert ([claim.kind for claim in decision.claims], decision.releases) == ([UNFINISHED], ())
 
 
 def test_its_message_id_is_claimed_by_the_reception_and_its_place_by_the_decision() -> None:
     slot = FloodSlot(sender="mail:kim@example.org", number=3, holder=M2)
     decision = given().when(ReceiveMessage, **MAIL, verdict=NEW, claimed_id="<a@b>", slot=slot)
-    assert [(claim.kind, claim.ref) for claim in decision.claims] == [(MESSAGE_ID, 1), (FLOOD, 2)]
+    assert [(claim.kind, claim.ref) for claim in decision.claims] == [
+        (MESSAGE_ID, 1), (FLOOD, 2), (UNFINISHED, 0),
+    ]  # fmt: skip
     assert decision.releases == (Release(M2, 2),), "the place of a message from more than an hour ago"
 
 
@@ -91,10 +94,10 @@ def test_a_held_message_is_released_and_filed() -> None:
 
 def test_what_was_sealed_for_the_message_itself_is_forgotten_with_its_later_sender() -> None:
     decision = given(received(), decided(HELD)).when(DecideMessage, message=M1, verdict=NEW, customer_id=C1)
-    [claim] = decision.claims
+    claim, _ = decision.claims
     assert (claim.kind, claim.value, claim.owner) == (OWN_TEXT, M1.bytes + C1.bytes, C1)
     known = given(received(customer_id=C1), decided(HELD, customer_id=C1))
-    assert known.when(DecideMessage, message=M1, verdict=NEW).claims == ()
+    assert [claim.kind for claim in known.when(DecideMessage, message=M1, verdict=NEW).claims] == [UNFINISHED]
 
 
 def test_deciding_the_same_again_records_nothing() -> None:
@@ -129,3 +132,24 @@ def test_an_unknown_message_is_told_by_its_number() -> None:
 
 def test_events_before_the_reception_change_nothing() -> None:
     assert given(decided(NEW)).states[M1] is None
+
+
+def test_a_message_is_found_while_it_is_on_its_way_and_while_it_waits() -> None:
+    came = given().when(ReceiveMessage, **MAIL, verdict=HELD)
+    assert [claim.kind for claim in came.claims] == [WAITING]
+    world = given(received(), decided(HELD))
+    released = world.when(DecideMessage, message=M1, verdict=NEW)
+    assert ([claim.kind for claim in released.claims], released.releases) == ([UNFINISHED], (Release(M1, 0),))
+    ignored = Verdict(outcome=Outcome.IGNORED, reason="spam", rule="by_hand", rules_version="1")
+    rejected = world.when(DecideMessage, message=M1, verdict=ignored)
+    assert (rejected.claims, rejected.releases) == ((), (Release(M1, 0),))
+    end = given(received(), decided(NEW)).when(FileMessage, message=M1, ticket_id=T1, ticket_version=1)
+    assert (end.claims, end.releases) == ((), (Release(M1, 0),))
+
+
+def test_a_bounce_goes_on_to_the_ticket_that_it_is_about_and_one_about_nothing_ends_at_once() -> None:
+    bounce = Verdict(outcome=Outcome.IGNORED, reason="bounce", rule="bounce", rules_version="1", ticket_id=T1)
+    world = given(received(), decided(bounce))
+    assert not message_of(world).done
+    assert world.when(FileMessage, message=M1, ticket_id=T1, ticket_version=7).events
+    assert message_of(given(received(), decided(bounce.model_copy(update={"ticket_id": None})))).done

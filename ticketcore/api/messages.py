@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
+    from ticketcore.domain.base import Event
     from ticketcore.domain.message_commands import DecideMessage, FileMessage, ReceiveMessage
     from ticketcore.domain.types import Actor
     from ticketcore.store.codec import Codec
+    from ticketcore.store.port import Record
 
 __all__ = ["MessageCommands"]
 
@@ -67,6 +69,18 @@ class MessageCommands(Api):
     def states(self, ids: Iterable[UUID]) -> dict[UUID, State | None]:
         """Return what aggregates are now, fresh from the log; ``None`` where nothing is recorded under an id."""
         return self._executor.load(ids)
+
+    def ticket_id(self, ticket: Name) -> UUID:
+        """Return a ticket's id by number or id; whether it is recorded is not asked."""
+        return self._ticket(ticket)
+
+    def customer_id(self, customer: Name | None) -> UUID | None:
+        """Return a customer's id by number or id; whether it is recorded is not asked."""
+        return self._customer(customer)
+
+    def decoded(self, record: Record) -> Event:
+        """Return the event of a record of the log, still sealed."""
+        return self._codec.decode(record)
 
     def message_state(self, message: Name) -> Message:
         """Return what became of a message.

@@ -9,19 +9,24 @@ from ticketcore.domain import message_events as ev
 from ticketcore.domain.context import Context
 from ticketcore.domain.decide_ticket import own_text
 from ticketcore.domain.decision import NOTHING, Decider, Decision, States, found_message
-from ticketcore.domain.message import Message
+from ticketcore.domain.message import FILED, Message, evolve
 from ticketcore.domain.message_events import Outcome
 from ticketcore.errors import WrongState
 from ticketcore.ids import number_of
 from ticketcore.store.port import Claim, Release
 
-__all__ = ["DECIDERS", "FLOOD", "MESSAGE_ID", "flood_value"]
+__all__ = ["DECIDERS", "FLOOD", "HELD", "MESSAGE_ID", "UNFINISHED", "flood_value"]
 
 MESSAGE_ID = "message-id"
 """Kind of the claims by which a Message-ID leads to the inbound message that came with it."""
 FLOOD = "flood"
 """Kind of the claims that are a sender's places for new tickets."""
-_FILING = (Outcome.NEW, Outcome.COMMENT, Outcome.FOLLOW_UP)
+UNFINISHED = "message-unfinished"
+"""Kind of the claims on messages that were received and are on their way; ``value``: the message's id. Released at its end."""
+HELD = "message-held"
+"""Kind of the claims on messages that wait for a person; ``value``: the message's id."""
+_WAITS = 0
+"""``ref`` of both: other claims' is an event's version."""
 
 
 def flood_value(sender: str, number: int) -> str:
@@ -60,7 +65,15 @@ def _receive(command: cmd.ReceiveMessage, _: States, context: Context) -> Decisi
         claims.append(context.claim(FLOOD, flood_value(command.slot.sender, command.slot.number), decided))
         if command.slot.holder is not None:
             releases.append(Release(command.slot.holder, decided.originator_version))
-    return Decision((received, decided), tuple(claims), tuple(releases))
+    return Decision((received, decided), (*claims, *_waits(evolve(evolve(None, received), decided))), tuple(releases))
+
+
+def _waits(message: Message | None) -> tuple[Claim, ...]:
+    """Return the claim by which a message that is not at its end is found."""
+    if message is None or (message.done and message.outcome is not Outcome.HELD):
+        return ()
+    kind = HELD if message.done else UNFINISHED
+    return (Claim(kind, message.id.bytes, message.id, _WAITS),)
 
 
 def _decide(command: cmd.DecideMessage, states: States, context: Context) -> Decision:
@@ -78,7 +91,8 @@ def _decide(command: cmd.DecideMessage, states: States, context: Context) -> Dec
         return NOTHING
     event = context.stamp(ev.Decided, message, customer_id=customer_id, **vars(verdict))
     own = own_text(message.id, customer_id) if message.sealed_for_itself else ()
-    return Decision((event,), claims=own)
+    waits = _waits(evolve(message, event))
+    return Decision((event,), claims=(*own, *waits), releases=(Release(message.id, _WAITS),))
 
 
 def _file(command: cmd.FileMessage, states: States, context: Context) -> Decision:
@@ -88,12 +102,12 @@ def _file(command: cmd.FileMessage, states: States, context: Context) -> Decisio
             return NOTHING
         remedy = "a message is in one ticket only: merge the two"
         raise WrongState(command.NAME, f"message {message.number}", _where(message), (), remedy)
-    if message.outcome not in _FILING:
+    if message.done:
         actual = f"it is {message.outcome.value if message.outcome else 'undecided'!r}"
-        expected = [outcome.value for outcome in _FILING]
+        expected = [outcome.value for outcome in FILED]
         raise WrongState(command.NAME, f"message {message.number}", actual, expected, "release it first")
     fields = {"ticket_id": command.ticket_id, "ticket_version": command.ticket_version, "created": command.created}
-    return Decision((context.stamp(ev.Filed, message, **fields),))
+    return Decision((context.stamp(ev.Filed, message, **fields),), releases=(Release(message.id, _WAITS),))
 
 
 def _where(message: Message) -> str:

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from ticketcore.domain.base import Event
 
-__all__ = ["Message", "evolve", "project"]
+__all__ = ["BOUNCE", "FILED", "Message", "evolve", "project"]
+
+FILED = (Outcome.NEW, Outcome.COMMENT, Outcome.FOLLOW_UP)
+"""What is decided so ends in a ticket."""
+BOUNCE = "bounce"
+"""Reason of ignored messages that are recorded on the ticket that they are about, where it is known."""
 
 
 class Message(NamedTuple):
@@ -63,7 +68,9 @@ class Message(NamedTuple):
     @property
     def done(self) -> bool:
         """Whether nothing more happens to it by itself."""
-        return self.filed or self.outcome in (Outcome.IGNORED, Outcome.HELD)
+        if self.filed or self.outcome is Outcome.HELD:
+            return True
+        return self.outcome is Outcome.IGNORED and not (self.reason == BOUNCE and self.ticket_id is not None)
 
 
 def project(state: Message | None, events: Iterable[Event]) -> Message | None:

@@ -1,0 +1,177 @@
+"""A parsed mail as an inbound message: who it is from and how sure that is, what wrote it, what it is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ticketcore.domain.commands import AttachmentContent
+from ticketcore.domain.customer_commands import Identity
+from ticketcore.domain.message_events import Automatic, Recipient, RecipientKind
+from ticketcore.domain.types import Assurance, BounceKind, Channel, IdentityKind
+from ticketcore.errors import InvalidCommand
+from ticketcore.intake.mail import MailKind, parse_mail
+from ticketcore.intake.message import Authentication, BounceReport, InboundMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from ticketcore.intake.mail import Mailbox, ParsedMail
+    from ticketcore.intake.rules import Rules
+
+__all__ = ["received_mail"]
+
+_LABEL = 200
+_GENERATED = frozenset({
+    "auto-submitted", "precedence", "x-precedence", "x-auto-response-suppress", "x-auto-generated", "x-cron-env", "x-loop",
+    "x-facebook-notify", "x-github-reason", "x-gitlab-notificationreason", "x-jira-fingerprint", "x-bugzilla-reason",
+    "x-fc-machinegenerated", "x-automail", "list",
+})  # fmt: skip
+"""Signs that a program wrote, perhaps first and not in answer: alarms and newsletters have them, and absence notes too."""
+_REPORTS = (MailKind.DELIVERY_REPORT, MailKind.DISPOSITION, MailKind.FEEDBACK)
+
+
+def received_mail(
+    raw: bytes,
+    rules: Rules,
+    *,
+    own: Collection[str] = (),
+    recipients: Sequence[str] = (),
+    peer_ip: str | None = None,
+    received_at: datetime | None = None,
+) -> InboundMessage:
+    """Return what *raw*, a mail as it came, is to the intake. Never raises, whatever the bytes.
+
+    Args:
+        raw: the whole message.
+        rules: say whose Authentication-Results count.
+        own: our own addresses, in lower case: what they send in somebody's name (a form) is that of its Reply-To.
+        recipients: of the envelope.
+        peer_ip: who brought it.
+        received_at: when; now where not given.
+    """
+    mail = parse_mail(raw)
+    sender = _sender(mail, own)
+    authentication = _authentication(mail, rules)
+    assurance = Assurance.VERIFIED if authentication is Authentication.PASSED else Assurance.UNVERIFIED
+    identity = None if sender is None else _identity(sender.address, assurance)
+    return InboundMessage(
+        channel=Channel.MAIL,
+        identities=() if identity is None else (identity,),
+        name=(sender.name or None) if sender else None,
+        recipients=tuple(_recipients(mail, recipients)),
+        subject=mail.subject or None,
+        text=mail.text or None,
+        attachments=tuple(
+            AttachmentContent(name=file.name, media_type=_label(file.media_type), content=file.content)
+            for file in mail.attachments
+        ),
+        language=mail.language,
+        message_id=mail.message_id or None,
+        in_reply_to=mail.in_reply_to,
+        references=mail.references,
+        automatic=_automatic(mail),
+        signs=tuple(dict.fromkeys(_label(found.rule) for found in mail.evidence)),
+        own=any(found.rule == "own-header" for found in mail.loop),
+        authentication=authentication,
+        answers=_about(mail),
+        bounces=tuple(_bounces(mail)),
+        peer_ip=peer_ip,
+        received_at=received_at,
+        claimed_at=_utc(mail.date),
+        raw=raw,
+    )
+
+
+def _label(text: str) -> str:
+    return text[:_LABEL] or "application/octet-stream"
+
+
+def _sender(mail: ParsedMail, own: Collection[str]) -> Mailbox | None:
+    boxes = [*mail.from_, *([mail.sender] if mail.sender else [])]
+    named = next((box for box in boxes if box.address), None)
+    if named is not None and named.address.lower() in own:
+        named = next((box for box in mail.reply_to if box.address and box.address.lower() not in own), named)
+    return named or next(iter(boxes), None)
+
+
+def _identity(address: str, assurance: Assurance) -> Identity | None:
+    try:
+        return Identity(kind=IdentityKind.MAIL, value=address, assurance=assurance)
+    except InvalidCommand:
+        return None  # no address: the mail is from nobody known
+
+
+def _authentication(mail: ParsedMail, rules: Rules) -> Authentication:
+    """Return what our own servers say of the author's address: DMARC (RFC 7489), else an aligned DKIM signature."""
+    servers = {name.lower() for name in rules.trusted_servers}
+    domain = (mail.from_[0].address if mail.from_ else "").rpartition("@")[2].lower()
+    verdicts = [verdict for verdict in mail.authentication if verdict.server.lower() in servers]
+    if any(verdict.method == "dmarc" and verdict.result == "fail" for verdict in verdicts):
+        return Authentication.FAILED
+    if domain and len(mail.from_) == 1:
+        for verdict in verdicts:
+            if verdict.method in ("dmarc", "dkim") and verdict.result == "pass" and _aligned(domain, verdict.domain):
+                return Authentication.PASSED
+    return Authentication.UNKNOWN
+
+
+def _aligned(author: str, signed: str) -> bool:
+    return bool(signed) and (author == signed or ("." in signed and author.endswith("." + signed)))
+
+
+def _recipients(mail: ParsedMail, envelope: Iterable[str]) -> Iterable[Recipient]:
+    found: dict[tuple[RecipientKind, str], None] = {}
+    for kind, addresses in (
+        (RecipientKind.TO, [box.address for box in mail.to]),
+        (RecipientKind.CC, [box.address for box in mail.cc]),
+        (RecipientKind.ENVELOPE, [*envelope, *mail.delivered_to]),
+    ):
+        found.update(dict.fromkeys((kind, address.lower()) for address in addresses if address))
+    return (Recipient(kind=kind, address=address) for kind, address in found)
+
+
+def _automatic(mail: ParsedMail) -> Automatic:
+    if mail.kind is MailKind.BOUNCE:
+        return Automatic.BOUNCE
+    if mail.kind in _REPORTS:
+        return Automatic.RECEIPT
+    if mail.kind is MailKind.AUTO_REPLY:
+        first = all(found.rule in _GENERATED for found in mail.evidence) and not any(
+            found.rule == "auto-submitted" and "replied" in found.value.lower() for found in mail.evidence
+        )
+        if not first:
+            return Automatic.AUTO_REPLY
+        if not mail.mailing_list:
+            return Automatic.AUTO_REPLY if mail.in_reply_to or mail.references else Automatic.BULK
+    return Automatic.LIST if mail.mailing_list else Automatic.ORDINARY
+
+
+def _about(mail: ParsedMail) -> str | None:
+    for report in (mail.bounce, mail.disposition, mail.feedback):
+        if report is not None and report.original_message_id:
+            return report.original_message_id
+    return None
+
+
+def _bounces(mail: ParsedMail) -> Iterable[BounceReport]:
+    for failure in mail.bounce.recipients[:20] if mail.bounce else ():
+        kind = BounceKind.DELAYED if failure.action == "delayed" else BounceKind.HARD
+        if failure.action == "failed" and failure.status.startswith("4"):
+            kind = BounceKind.SOFT
+        if failure.action in ("failed", "delayed"):
+            yield BounceReport(
+                kind=kind,
+                recipient=failure.recipient or None,
+                status=failure.status[:_LABEL] or None,
+                text=failure.diagnostic or None,
+            )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        return None
