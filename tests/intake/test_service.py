@@ -19,12 +19,16 @@ from ticketcore.intake.message import InboundMessage
 from ticketcore.intake.rules import Rules
 from ticketcore.intake.saga import Taken
 from ticketcore.intake.service import Intake
-from ticketcore.intake.tokens import SECRET, Tokens
+
+
+@pytest.fixture(autouse=True)
+def _mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKETCORE_MAIL_FROM", "Help <help@example.com>")
 
 
 @pytest.fixture
 def intake(core: TicketCore) -> Intake:
-    return Intake(core, acknowledge=lambda *_: ("We have it.", "en"))
+    return Intake(core)
 
 
 def status(core: TicketCore, ticket: str | None) -> str:
@@ -91,8 +95,7 @@ def test_an_answer_to_what_we_wrote_and_to_what_others_wrote_gets_to_the_ticket(
 
 
 def _signed(core: TicketCore, ticket: UUID, version: int = 1) -> str:
-    tokens = Tokens(core.sealer.secret(SECRET), core.log.name, domain="example.com")
-    return tokens.message_id(ticket, version).strip("<>")
+    return core.tokens.message_id(ticket, version).strip("<>")
 
 
 def test_who_was_addressed_may_answer(intake: Intake) -> None:
@@ -368,7 +371,7 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-STEPS = ("register_customer", "record_message", "open_ticket", "comment", "record_message again")
+STEPS = ("register_customer", "record_message", "open_ticket", "acknowledge", "record_message again")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -376,7 +379,7 @@ STEPS = ("register_customer", "record_message", "open_ticket", "comment", "recor
 def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(
     core: TicketCore, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
-    intake = Intake(core, acknowledge=lambda *_: ("We have it.", "en"))
+    intake = Intake(core)
     raw = mail()
     method, _, which = step.partition(" ")
     real, calls = getattr(core, method), [0]

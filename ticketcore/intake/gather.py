@@ -17,6 +17,7 @@ from ticketcore.domain.ticket_events import Closed
 from ticketcore.domain.types import Actor, Assurance, IdentityKind, Status
 from ticketcore.errors import BadNumber, LinkExpired, LinkForged, NotFound
 from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
+from ticketcore.intake.bounces import bounced_mail
 from ticketcore.intake.customers import match_customer
 from ticketcore.intake.facts import Bounced, Facts, Pointer, Relation, TicketFacts, Way
 from ticketcore.intake.message import Authentication
@@ -189,13 +190,16 @@ class _Gathering:
 
     def _about(self) -> Bounced | None:
         """Return our mail that a bounce or receipt is about: by our own signature alone."""
-        signed = self._signed(self.message.answers)
-        for recipient in self.message.recipients if signed is None else ():
-            signed = signed or self.tokens.bounce_of_address(recipient.address)
-        if signed is None:
+        message = self.message
+        if message.bounce is not None:
+            envelope_first = sorted(message.recipients, key=lambda one: one.kind is not RecipientKind.ENVELOPE)
+            found = bounced_mail(self.tokens, message.bounce, [one.address for one in envelope_first])
+            about = None if found is None else (found.ticket, found.comment)
+        else:
+            about = self._signed(message.answers)
+        if about is None or not isinstance(self._state(about[0]), Ticket):
             return None
-        ticket, comment = signed
-        return Bounced(ticket=ticket, comment=comment) if isinstance(self._state(ticket), Ticket) else None
+        return Bounced(ticket=about[0], comment=about[1])
 
     def _same_id(self, customers: tuple[UUID, ...]) -> tuple[Message | None, str | None]:
         """Return the same sender's message that has this one's id, and the id where it is nobody else's."""

@@ -6,19 +6,20 @@ import hashlib
 from base64 import b64decode, b64encode
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid4, uuid5
 
-from pydantic import Field
+from pydantic import Field, InstanceOf
 from pydantic_core import from_json, to_json
 
 from ticketcore.domain.commands import AttachmentContent
 from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.invalid import Value
 from ticketcore.domain.message_events import Automatic, Recipient
-from ticketcore.domain.types import BounceKind, Channel, Frozen, Label, Text, UtcTime
+from ticketcore.domain.types import Channel, Label, Text, UtcTime
+from ticketcore.intake.mail import Bounce
 
-__all__ = ["JSON_TYPE", "MAIL_TYPE", "Authentication", "BounceReport", "InboundMessage"]
+__all__ = ["JSON_TYPE", "MAIL_TYPE", "Authentication", "InboundMessage"]
 
 MAIL_TYPE = "message/rfc822"
 JSON_TYPE = "application/json"
@@ -31,15 +32,6 @@ class Authentication(StrEnum):
     UNKNOWN = "unknown"
     PASSED = "passed"
     FAILED = "failed"
-
-
-class BounceReport(Frozen):
-    """What a bounce says of one recipient."""
-
-    kind: BounceKind
-    recipient: Text | None = None
-    status: Label | None = None
-    text: Text | None = None
 
 
 class InboundMessage(Value):
@@ -60,8 +52,8 @@ class InboundMessage(Value):
         automatic: whether a machine wrote it; ``signs``: names of what says so.
         own: it carries our own header or signed id: one of our own messages has come back.
         authentication: of the sender's address.
-        answers: of a bounce, receipt or complaint: id of our message that it is about.
-        bounces: of a bounce: what it says of each recipient.
+        answers: of a receipt or complaint: id of our message that it is about.
+        bounce: what a bounce says.
         peer_ip: of the machine that brought it.
         received_at: when it came; now where not given.
         claimed_at: what the message itself says about when it was written.
@@ -88,7 +80,7 @@ class InboundMessage(Value):
     own: bool = False
     authentication: Authentication = Authentication.UNKNOWN
     answers: Text | None = None
-    bounces: tuple[BounceReport, ...] = ()
+    bounce: Annotated[InstanceOf[Bounce] | None, Field(exclude=True)] = None
     peer_ip: Text | None = None
     received_at: UtcTime | None = None
     claimed_at: UtcTime | None = None
@@ -109,7 +101,7 @@ class InboundMessage(Value):
             known = None if part is None else part.encode()
             digest.update(b"-" if known is None else b"+%d:" % len(known) + known)
         for file in self.attachments:
-            digest.update(hashlib.sha256(file.content).digest())
+            digest.update(file.sha256.encode())
         return digest.hexdigest()
 
     def key(self, log: str) -> UUID:
@@ -130,7 +122,7 @@ class InboundMessage(Value):
             return self.raw, MAIL_TYPE
         fields = self.model_dump(mode="python", exclude_defaults=True, exclude={"attachments", "raw"})
         fields["attachments"] = [
-            {"name": file.name, "media_type": file.media_type, "content": b64encode(file.content).decode()}
+            {"name": file.name, "media_type": file.media_type, "content": b64encode(_whole(file)).decode()}
             for file in self.attachments
         ]
         return to_json(fields), JSON_TYPE
@@ -141,6 +133,10 @@ class InboundMessage(Value):
         fields: dict[str, Any] = from_json(raw)
         files = [{**file, "content": b64decode(file["content"])} for file in fields.pop("attachments", ())]
         return cls(**fields, attachments=tuple(AttachmentContent(**file) for file in files))
+
+
+def _whole(file: AttachmentContent) -> bytes:
+    return file.content if isinstance(file.content, bytes) else b"".join(file.content)
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from ticketcore.domain.commands import AttachmentContent
 from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.message_events import Automatic, Recipient, RecipientKind
-from ticketcore.domain.types import Assurance, BounceKind, Channel, IdentityKind
+from ticketcore.domain.types import Assurance, Channel, IdentityKind
 from ticketcore.errors import InvalidCommand
 from ticketcore.intake.mail import MailKind, parse_mail
-from ticketcore.intake.message import Authentication, BounceReport, InboundMessage
+from ticketcore.intake.message import Authentication, InboundMessage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -75,7 +75,7 @@ def received_mail(
         own=any(found.rule == "own-header" for found in mail.loop),
         authentication=authentication,
         answers=_about(mail),
-        bounces=tuple(_bounces(mail)),
+        bounce=mail.bounce if mail.kind is MailKind.BOUNCE else None,
         peer_ip=peer_ip,
         received_at=received_at,
         claimed_at=_utc(mail.date),
@@ -148,24 +148,10 @@ def _automatic(mail: ParsedMail) -> Automatic:
 
 
 def _about(mail: ParsedMail) -> str | None:
-    for report in (mail.bounce, mail.disposition, mail.feedback):
+    for report in (mail.bounce, mail.disposition, mail.feedback):  # a delivery report is told as a bounce is
         if report is not None and report.original_message_id:
             return report.original_message_id
     return None
-
-
-def _bounces(mail: ParsedMail) -> Iterable[BounceReport]:
-    for failure in mail.bounce.recipients[:20] if mail.bounce else ():
-        kind = BounceKind.DELAYED if failure.action == "delayed" else BounceKind.HARD
-        if failure.action == "failed" and failure.status.startswith("4"):
-            kind = BounceKind.SOFT
-        if failure.action in ("failed", "delayed"):
-            yield BounceReport(
-                kind=kind,
-                recipient=failure.recipient or None,
-                status=failure.status[:_LABEL] or None,
-                text=failure.diagnostic or None,
-            )
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID, uuid5
 
 from ticketcore.domain.commands import build
 from ticketcore.domain.decide_message import HELD
 from ticketcore.domain.message_commands import DecideMessage
 from ticketcore.domain.message_events import Evidence, Outcome, Received, Verdict
 from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.types import IdentityKind, Status
+from ticketcore.domain.types import Status
 from ticketcore.errors import NotFound, WrongState
 from ticketcore.ids import Kind, kind_of, number_of
-from ticketcore.intake.customers import match_customer
 from ticketcore.intake.explain import Explained
+from ticketcore.intake.gather import INTAKE
+from ticketcore.intake.message import Authentication
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
     from ticketcore.api.base import Name
     from ticketcore.app import TicketCore
@@ -146,10 +147,12 @@ class Review(Explained):
         if state.customer_id is not None:
             return state.customer_id
         content = self._saga.content(state.id)
-        identities = tuple(i for i in content.identities if i.kind is not IdentityKind.IP)
-        if not identities or content.authentication == "failed":
+        if content.authentication is Authentication.FAILED:
             return None
-        found = match_customer(identities, log=self._core.log, sealer=self._core.sealer, load=self._core.states)
-        if found.customers:
-            return found.customer
-        return self._saga.register(content, state.id)
+        return self._core.know_sender(
+            content.identities,
+            by=INTAKE,
+            command_id=uuid5(state.id, "register"),
+            name=content.name,
+            language=content.language,
+        ).customer

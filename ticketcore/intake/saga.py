@@ -5,28 +5,28 @@ step                  command id made from                        repeated after
 ====================  ==========================================  ============================================
 register the sender   the message's key, ``register``             the sender is known by then
 receive and decide    the message's key itself                    gives the recorded message
-open, comment, ...    the message's id, ``ticket``                gives the recorded ticket and version
-acknowledge           the message's id, ``acknowledge``           is there already
+open, comment         the message's id, ``ticket``                gives the recorded ticket and version
+acknowledge           the ticket's id                             is there already
 file                  the message's id, ``file``                  is there already
 ====================  ==========================================  ============================================
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid5
 
 from ticketcore.domain.commands import build
 from ticketcore.domain.message import Message
 from ticketcore.domain.message_commands import DecideMessage, FileMessage
 from ticketcore.domain.message_events import Decided, Outcome, Received
-from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.types import Actor, BounceKind, Channel, Direction, IdentityKind, Status
+from ticketcore.domain.types import BounceKind, Direction, Status
 from ticketcore.errors import CommandReused, Conflict, Forgotten, NotFound, StoreUnavailable, TicketClosed, WrongState
 from ticketcore.ids import number_of
+from ticketcore.intake.bounces import BOUNCES, Bounced, record_bounce
 from ticketcore.intake.engine import Known, decide
 from ticketcore.intake.gather import INTAKE, gather, with_slot
-from ticketcore.intake.message import JSON_TYPE, BounceReport, InboundMessage
+from ticketcore.intake.message import JSON_TYPE, InboundMessage
 from ticketcore.intake.received_mail import received_mail
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ if TYPE_CHECKING:
     from ticketcore.intake.rules import Rules
     from ticketcore.intake.tokens import Tokens
 
-__all__ = ["ACKNOWLEDGEMENT", "Acknowledge", "Saga", "Taken", "judge"]
+__all__ = ["Saga", "Taken", "judge"]
 
-ACKNOWLEDGEMENT = Actor.system("acknowledgement")
-"""Who tells the sender the number. No member of staff: it is no reply to the inquiry."""
 ATTEMPTS = 20
 
 
@@ -67,13 +65,6 @@ class Taken(NamedTuple):
     repeated: bool
 
 
-class Acknowledge(Protocol):
-    """Writes the text by which a sender is told the number."""
-
-    def __call__(self, core: TicketCore, ticket: UUID, message: InboundMessage) -> tuple[str, str | None] | None:
-        """Return text and language, or ``None`` where none is to go out."""
-
-
 def judge(core: TicketCore, message: InboundMessage, facts: Facts, rules: Rules) -> tuple[Verdict, Facts]:
     """Return the decision; a place for a new ticket is looked for where it needs one."""
     known = Known(message.channel, message.automatic)
@@ -93,11 +84,10 @@ class Saga:
         rules: Rules,
         tokens: Tokens,
         own: tuple[str, ...],
-        acknowledge: Acknowledge | None,
         language: Callable[[str], str | None],
     ) -> None:
         self._core, self._rules, self._tokens, self._own = core, rules, tokens, own
-        self._acknowledge, self._language = acknowledge, language
+        self._language = language
 
     def finish(self, id_: UUID, message: InboundMessage | None = None, *, repeated: bool = False) -> Taken:
         """Bring a recorded message to its end and say where that is.
@@ -140,29 +130,19 @@ class Saga:
             raw, self._rules, own=self._own, recipients=envelope, peer_ip=received.peer_ip, received_at=at
         )
 
-    def register(self, message: InboundMessage, key: UUID) -> UUID:
-        """Make the sender known by all that the message shows of them.
-
-        Raises:
-            ClaimTaken: somebody else registered them meanwhile.
-        """
-        identities = tuple(identity for identity in message.identities if identity.kind is not IdentityKind.IP)
-        return self._core.register_customer(
-            by=INTAKE, name=message.name, language=message.language, identities=identities,
-            command_id=uuid5(key, "register"),
-        ).id  # fmt: skip
-
     def _step(self, state: Message, message: InboundMessage, *, again: bool) -> None:
         """Put the message where it belongs, and say so."""
         command_id = uuid5(state.id, "ticket")
         placed = self._placed(command_id) if again else None
         created = state.outcome in (Outcome.NEW, Outcome.FOLLOW_UP)
+        if state.outcome is Outcome.IGNORED:
+            placed = self._bounce(state, message)
         if placed is None:
             recorded = self._place(state, message, command_id)
             placed = recorded.id, next(e.originator_version for e in recorded.events if e.originator_id == recorded.id)
         ticket, version = placed
-        if created and state.acknowledge:
-            self._tell(state, ticket, message)
+        if created and state.acknowledge and self._alive(state.customer_id) is not None:
+            self._core.acknowledge(ticket, language=self._written(message))
         filing = build(FileMessage, message=state.id, ticket_id=ticket, ticket_version=version, created=created)
         self._core.record_message(filing, by=INTAKE, command_id=uuid5(state.id, "file"), causation_id=state.id)
 
@@ -182,8 +162,6 @@ class Saga:
             "by": INTAKE, "command_id": command_id, "causation_id": state.id, "occurred_at": state.received_at,
             "claimed_at": message.claimed_at,
         }  # fmt: skip
-        if state.outcome is Outcome.IGNORED:
-            return self._bounce(state, message, options)
         customer = self._alive(state.customer_id)
         content: dict[str, Any] = {"body": message.text, "attachments": message.attachments}
         if state.outcome is Outcome.COMMENT:
@@ -200,23 +178,20 @@ class Saga:
             return core.open_follow_up(state.ticket_id, **content, **options)
         return core.open_ticket(language=self._written(message), **content, **options)
 
-    def _bounce(self, state: Message, message: InboundMessage, options: Any) -> Recorded:
+    def _bounce(self, state: Message, message: InboundMessage) -> tuple[UUID, int]:
         """Record on the ticket that its mail came back. It opens, resumes and reopens nothing."""
-        decided = next(
-            event
-            for r in reversed(self._core.message_events(state.id, by=INTAKE))
-            if isinstance(event := r.event, Decided)
-        )
-        report = next(iter(message.bounces), BounceReport(kind=BounceKind.HARD))
         assert state.ticket_id is not None  # noqa: S101 -- else it was at its end
-        comment = decided.facts.get("about", {}).get("comment")
-        ticket = self._core.states((state.ticket_id,))[state.ticket_id]
-        if not isinstance(ticket, Ticket) or all(one.comment != comment for one in ticket.deliveries):
-            comment = None  # we signed for it, and have no record of sending it: a restore, perhaps
-        return self._core.record_bounce(
-            state.ticket_id, kind=report.kind, comment=comment, status=report.status,
-            recipient=report.recipient, text=report.text, message=state.id, **options,
-        )  # fmt: skip
+        events = self._core.message_events(state.id, by=INTAKE)
+        decided = next(event for r in reversed(events) if isinstance(event := r.event, Decided))
+        about = Bounced(state.ticket_id, decided.facts.get("about", {}).get("comment"))
+        told = record_bounce(self._core, about, message.bounce, message=state.id) if message.bounce else ()
+        if not told:  # it names no recipient
+            told = [
+                self._core.record_bounce(
+                    state.ticket_id, by=BOUNCES, kind=BounceKind.HARD, message=state.id, command_id=uuid5(state.id, "bounce")
+                )
+            ]  # fmt: skip
+        return state.ticket_id, told[0].events[0].originator_version
 
     def _reopen(self, state: Message, ticket: UUID) -> None:
         now = self._core.states((ticket,))[ticket]
@@ -224,23 +199,6 @@ class Saga:
             self._core.reopen(
                 ticket, by=INTAKE, reason="answered", command_id=uuid5(state.id, "reopen"), causation_id=state.id
             )
-
-    def _tell(self, state: Message, ticket: UUID, message: InboundMessage) -> None:
-        """Write the acknowledgement; the worker for outgoing mail sends it."""
-        written = None if self._acknowledge is None else self._acknowledge(self._core, ticket, message)
-        if written is None:
-            return
-        text, language = written
-        try:
-            self._core.comment(
-                ticket, by=ACKNOWLEDGEMENT, direction=Direction.OUTBOUND, channel=Channel.MAIL, body=text, language=language,
-                command_id=uuid5(state.id, "acknowledge"), causation_id=state.id,
-            )  # fmt: skip
-        except (
-            CommandReused,
-            TicketClosed,
-        ):  # told already, by a template of then; or staff ended the ticket meanwhile
-            return
 
     def _alive(self, customer: UUID | None) -> UUID | None:
         """Return the customer, ``None`` where they were forgotten since."""

@@ -9,8 +9,10 @@ from uuid import UUID, uuid5
 
 from ticketcore.domain.commands import build
 from ticketcore.domain.decide_message import UNFINISHED
+from ticketcore.domain.message import FILED
 from ticketcore.domain.message_commands import ReceiveMessage
 from ticketcore.domain.message_events import Outcome, Sender
+from ticketcore.domain.types import Assurance
 from ticketcore.errors import ClaimTaken, CommandReused, Forgotten, NotFound, StoreUnavailable
 from ticketcore.intake.gather import INTAKE, flood_slot, gather
 from ticketcore.intake.language import detect_language
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from ticketcore.domain.message_events import Verdict
     from ticketcore.intake.facts import Facts
     from ticketcore.intake.message import InboundMessage
-    from ticketcore.intake.saga import Acknowledge, Taken
+    from ticketcore.intake.saga import Taken
     from ticketcore.intake.tokens import Tokens
     from ticketcore.settings import Settings
 
@@ -34,7 +36,6 @@ __all__ = ["Intake"]
 
 ATTEMPTS = 60
 _ALL = b"\xff" * 17
-_FILED = (Outcome.NEW, Outcome.COMMENT, Outcome.FOLLOW_UP)
 
 
 class Intake(Review):
@@ -44,20 +45,12 @@ class Intake(Review):
         core: where everything is recorded.
         rules: the company's; by default those of :class:`~ticketcore.intake.rules.Rules`.
         tokens: verify what is signed; the core's where not given.
-        acknowledge: writes what tells a sender the number; nothing is told without it.
     """
 
-    def __init__(
-        self,
-        core: TicketCore,
-        rules: Rules | None = None,
-        tokens: Tokens | None = None,
-        *,
-        acknowledge: Acknowledge | None = None,
-    ) -> None:
+    def __init__(self, core: TicketCore, rules: Rules | None = None, tokens: Tokens | None = None) -> None:
         rules, tokens = rules or Rules(), tokens or core.tokens
         self._own = _own(core.settings)
-        saga = Saga(core, rules, tokens, self._own, acknowledge, detect_language)
+        saga = Saga(core, rules, tokens, self._own, detect_language)
         super().__init__(core, rules, tokens, saga)
 
     def receive(self, message: InboundMessage) -> Taken:
@@ -111,11 +104,11 @@ class Intake(Review):
         received_at = message.received_at or datetime.now(UTC)
         raw, media_type = message.as_it_came()
         refused: Exception | None = None
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
             facts, claimed_id = gather(self._core, self._tokens, message, received_at=received_at)
             verdict, facts = judge(self._core, message, facts, self._rules)
             try:
-                customer = self._sender(message, facts, verdict, key, attempt)
+                customer = self._sender(message, facts, verdict, key)
                 command = build(
                     ReceiveMessage,
                     fingerprint=message.fingerprint,
@@ -153,11 +146,26 @@ class Intake(Review):
             f"cannot receive a message: others came first {ATTEMPTS} times in a row ({refused}), expected a pause (repeat it)"
         )
 
-    def _sender(self, message: InboundMessage, facts: Facts, verdict: Verdict, key: UUID, attempt: int) -> UUID | None:
-        """Return the sender, registered where the message goes to a ticket and nobody is known by its identities."""
-        if facts.customer is not None or facts.customers or not facts.registrable or verdict.outcome not in _FILED:
+    def _sender(self, message: InboundMessage, facts: Facts, verdict: Verdict, key: UUID) -> UUID | None:
+        """Return the sender, registered or completed where the message goes to a ticket.
+
+        Raises:
+            NotFound: a directory outside knows them as a customer of ours: what is theirs must be looked at again.
+        """
+        nobody, sure = not facts.customers, facts.assurance is not Assurance.UNVERIFIED
+        news = nobody or sure or self._core.directory is not None
+        if not news or not facts.registrable or len(facts.customers) > 1 or verdict.outcome not in FILED:
             return facts.customer
-        return self._saga.register(message, uuid5(key, str(attempt)))
+        sender = self._core.know_sender(
+            message.identities,
+            by=INTAKE,
+            command_id=uuid5(key, "register"),
+            name=message.name,
+            language=message.language,
+        )
+        if nobody and not sender.registered and sender.match.customers:
+            raise NotFound("unknown sender", "any more", "decide again")
+        return sender.customer
 
 
 def _own(settings: Settings) -> tuple[str, ...]:
