@@ -18,6 +18,7 @@ from bench.commands import commands, commands_32
 from bench.delay import delay
 from bench.harness import PAIRS, Result, say
 from bench.ingest import importing, whole
+from bench.mail import mail
 from bench.place import opened
 from bench.processes import commands_processes
 from bench.profile import profile
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "projection": projection,
     "stream": stream,
     "delay": delay,
+    "mail": mail,
     "replay": replay,
     "storage": storage,
     "whole": whole,

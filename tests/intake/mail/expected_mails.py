@@ -125,7 +125,7 @@ EXPECTED: Final = (
     Expected(
         "error_emails/content_transfer_encoding_empty", "4d8119¡@(¤j¸ÉªwÄÑ±M½æ) ¤j®a»¡\xad^»y ¨C¤éÅ¥MP3 (2004¦~6¤ë¥÷) ÁcÅé¤¤¤å¥úºÐª© (\xad^»y±Ð¾Ç)¡@8afb90",
         "3712f2@msa.hinet.net", "brucegemini@yahoo.com.tw",
-        ("9bbf38a544f990e73cd12f3c56c60e6180edebd31d75", "��癒I http://toolbar.yahoo.com.hk", 3),
+        ("9bbf38a544f990e73cd12f3c56c60e6180edebd31d75", "¯à¡I http://toolbar.yahoo.com.hk", 3),
     ),
     Expected(
         "error_emails/content_transfer_encoding_plain", "bookkeeping Get in on IGTS asap.",

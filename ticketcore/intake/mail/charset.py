@@ -30,6 +30,7 @@ _NONE: Final = frozenset({
 })  # fmt: skip
 # Codecs that turn text into other text, are no charset, or take time in the square of the length.
 _REFUSED: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+_EAST_ASIAN: Final = frozenset({"gb18030", "cp950", "cp949", "cp932", "euc_jp", "big5hkscs"})
 _SAMPLE: Final = 16_384
 _SHORT: Final = 64  # bytes; of less, only what is mostly not ASCII is worth a guess
 _NOT_NAME = re.compile(r"[^a-z0-9]")
@@ -74,8 +75,8 @@ def decode(raw: bytes, charset: str, where: str, defects: list[str]) -> str:
         if codec is None:
             defects.append(f"{where}: unknown charset {charset[:40]!r}, read as ASCII")
         return raw.decode("ascii")
-    if codec:
-        text = _declared(raw, codec, charset, where, defects)
+    if codec and not (codec in _EAST_ASIAN and _is_utf8(raw)):
+        text = _declared(raw, codec)
         if text is not None:
             return text
     told = (
@@ -89,6 +90,12 @@ def decode(raw: bytes, charset: str, where: str, defects: list[str]) -> str:
         if not raw.isascii() or codec is None:
             defects.append(f"{where}: {told}, read as UTF-8")
         return text
+    if codec:
+        text = raw.decode(codec, "replace")
+        bad = text.count("\ufffd")
+        if bad == 1 or bad * 50 <= len(text):  # cut in the middle, or a few bytes of junk: the name is still right
+            defects.append(f"{where}: {bad} characters are not {charset[:40]}, replaced")
+            return text
     guess = _detect(raw)
     if guess:
         try:
@@ -102,30 +109,29 @@ def decode(raw: bytes, charset: str, where: str, defects: list[str]) -> str:
     return raw.decode("cp1252", "replace")
 
 
-def _declared(raw: bytes, codec: str, charset: str, where: str, defects: list[str]) -> str | None:
-    if codec == "utf-8":
-        codec = "utf-8-sig"
+def _declared(raw: bytes, codec: str) -> str | None:
     try:
-        text = raw.decode(codec)
-    except UnicodeDecodeError:
-        pass
-    except Exception:  # noqa: BLE001 - a codec of the standard library may raise others on broken input
+        text = raw.decode("utf-8-sig" if codec == "utf-8" else codec)
+    except Exception:  # noqa: BLE001 - a codec of the standard library may raise others than it says on broken input
+        if codec == "cp950":
+            try:
+                return raw.decode("big5hkscs")
+            except UnicodeDecodeError:
+                pass
         return None
-    else:
-        if codec == "iso8859-1" and _has_c1(raw):
-            return raw.decode("cp1252", "replace")
-        return text
-    if codec == "cp950":
-        try:
-            return raw.decode("big5hkscs")
-        except UnicodeDecodeError:
-            pass
-    text = raw.decode(codec, "replace")
-    bad = text.count("\ufffd")
-    if bad == 1 or bad * 50 <= len(text):  # cut in the middle, or a few bytes of junk: the name is still right
-        defects.append(f"{where}: {bad} characters are not {charset[:40]}, replaced")
-        return text
-    return None
+    if codec == "iso8859-1" and _has_c1(raw):
+        return raw.decode("cp1252", "replace")
+    return text
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Return whether *raw* is UTF-8 of which other multi-byte text of this length is hardly ever an accident."""
+    if raw.isascii():
+        return False
+    try:
+        return len(raw) - len(raw.decode("utf-8")) >= 4
+    except UnicodeDecodeError:
+        return False
 
 
 def _has_c1(raw: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from functools import lru_cache
 from typing import Final
 
 from ticketcore.intake.mail.model import Verdict
@@ -71,18 +72,24 @@ def parse_date(text: str, defects: list[str]) -> datetime | None:
     try:
         if match is not None and match[2] in _MONTHS:
             day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
-            offset = timedelta(hours=int(hours), minutes=int(minutes))
-            zone = timezone(-offset if sign == "-" else offset) if offset else UTC
+            zone = _zone(sign, hours, minutes)
             clock = int(hour), int(minute), min(int(second or 0), 59)  # a leap second has no other place
             time = datetime(int(year), _MONTHS[month], int(day), *clock, tzinfo=zone)
         else:
             time = _unusual_date(text, defects)
-        time.astimezone(UTC)
+        if not 1 < time.year < 9999:
+            time.astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
         if text:
             defects.append(f"Date {text[:60]!r} is no time")
         return None
     return time
+
+
+@lru_cache(maxsize=256)
+def _zone(sign: str, hours: str, minutes: str) -> timezone:
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-offset if sign == "-" else offset) if offset else UTC
 
 
 def _unusual_date(text: str, defects: list[str]) -> datetime:

@@ -238,10 +238,19 @@ class ParsedMail:
     calendar: tuple[CalendarItem, ...]
     encrypted: str | None
     signed: str | None
-    authentication: tuple[Verdict, ...]
     loop: tuple[Evidence, ...]
     headers: tuple[tuple[str, str], ...]
     defects: tuple[str, ...]
+
+    @property
+    def authentication(self) -> tuple[Verdict, ...]:
+        """The results of all Authentication-Results headers, topmost first; read when they are asked for."""
+        from ticketcore.intake.mail.fields import parse_authentication  # it needs this module
+
+        found = [
+            verdict for value in self.values("authentication-results")[:20] for verdict in parse_authentication(value)
+        ]
+        return tuple(found[:200])
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of all headers called *name*, in order; upper and lower case are the same."""

@@ -8,7 +8,7 @@ from typing import Final
 from ticketcore.intake.mail import robots
 from ticketcore.intake.mail.addresses import parse_addresses
 from ticketcore.intake.mail.bodies import Bodies
-from ticketcore.intake.mail.fields import message_ids, parse_authentication, parse_date, split_subject
+from ticketcore.intake.mail.fields import message_ids, parse_date, split_subject
 from ticketcore.intake.mail.model import (
     Bounce,
     Disposition,
@@ -20,7 +20,6 @@ from ticketcore.intake.mail.model import (
     Mailbox,
     MailKind,
     ParsedMail,
-    Verdict,
 )
 from ticketcore.intake.mail.reply import fragments, split_reply
 from ticketcore.intake.mail.reports import (
@@ -46,7 +45,7 @@ _FORWARDS: Final = frozenset({
 })  # fmt: skip
 _READ: Final = frozenset({
     *_DELIVERED, "from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references", "return-path",
-    "content-language", "accept-language", "x-accept-language", "authentication-results", "x-failed-recipients",
+    "content-language", "accept-language", "x-accept-language", "x-failed-recipients",
 })  # fmt: skip
 _MAX_DEFECTS: Final = 100
 
@@ -80,6 +79,7 @@ class _Reading:
         self.marked: list[tuple[str, str]] = []  # those that tell who wrote
         folded, headers, longest = self.folded, self.headers, limits.value
         charset = self.root.parameters.get("charset", "")
+        notable, own, own_size = robots.NOTABLE, robots.OWN_HEADERS, len(robots.OWN_HEADERS)
         for lower, name, value in self.root.headers:
             text = (
                 value.strip() if value.isascii() and "\r" not in value else unfold(value, lower, self.defects, charset)
@@ -95,7 +95,7 @@ class _Reading:
                 self.defects.append(f"{lower[:60]}: a header of {len(value)} bytes, shown up to {longest} characters")
                 text = text[:longest]
             headers.append((name, text))
-            if lower in robots.NOTABLE or lower.startswith(robots.OWN_HEADERS):
+            if lower in notable or lower[:own_size] == own:
                 self.marked.append((lower, text))
 
     def result(self) -> ParsedMail:
@@ -155,7 +155,6 @@ class _Reading:
             calendar=tuple(bodies.calendar),
             encrypted=bodies.encrypted,
             signed=bodies.signed,
-            authentication=self._authentication(),
             loop=tuple(robots.loop_signs(marked, message_id, self.own_domains)),
             headers=tuple(self.headers),
             defects=tuple(dict.fromkeys(defects))[:_MAX_DEFECTS],
@@ -182,7 +181,7 @@ class _Reading:
         values = self.folded.get(name)
         if not values:
             return ()
-        whole = " ".join(values)
+        whole = values[0] if len(values) == 1 else " ".join(values)
         return message_ids(decode_words(whole, name, self.defects), limit, name, self.defects)
 
     def _delivered(self) -> tuple[str, ...]:
@@ -206,12 +205,6 @@ class _Reading:
                 if 2 <= len(tag) <= 35 and tag.replace("-", "").isalnum() and tag.isascii():
                     return tag
         return None
-
-    def _authentication(self) -> tuple[Verdict, ...]:
-        found: list[Verdict] = []
-        for value in self.folded.get("authentication-results", ())[:20]:
-            found += parse_authentication(value)
-        return tuple(found[:200])
 
     def _fragments(self, text: str, prefixes: tuple[str, ...]) -> tuple[Fragment, ...]:
         cut = fragments(text)

@@ -13,6 +13,7 @@ __all__ = ["decode_words", "parameters", "unfold"]
 
 _WORD: Final = re.compile(r"=\?([^\s?*]{0,60})(?:\*[^\s?]{0,30})?\?([bBqQ])\?")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
+_FOLD: Final = re.compile(r"\r[\r ]*")
 _NAME: Final = re.compile(r"[\s;]*([^\s=;\"]{1,100})\s*=\s*")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)("|$)', re.DOTALL)
 _MAX_PARAMETERS: Final = 100
@@ -23,10 +24,10 @@ def unfold(raw: str, where: str, defects: list[str], charset: str = "") -> str:
 
     *charset*: of 8-bit characters that are not UTF-8, as the mail's text has it.
     """
-    if "\r" in raw:
-        raw = " ".join(filter(None, (line.strip() for line in raw.split("\r"))))
     if raw.isascii():
-        return raw.strip()
+        return " ".join(raw.split()) if "\r" in raw else raw.strip()
+    if "\r" in raw:
+        raw = _FOLD.sub(" ", raw)
     octets = raw.encode("latin-1")
     try:
         text = octets.decode("utf-8")  # RFC 6532
