@@ -1,7 +1,7 @@
 """The text of a mail cut into the author's own words, quotes, and signature; every character stays in one of them.
 
-Written here, not taken from a library: mail-parser-reply strips each line's indentation, changes line ends, and takes
-the square of the time on long quotes; the other ports of GitHub's parser know English only. What their users expect
+Written here, not taken from a library: mail-parser-reply strips each line's indentation, and takes the square of the
+time on "On ... wrote" (20 KB of it five seconds); the other ports of GitHub's parser know English only. What their users expect
 (bullets stay, quotes between answers stay, only what trails is cut off) holds here too.
 """
 
