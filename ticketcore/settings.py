@@ -16,7 +16,7 @@ __all__ = ["Settings"]
 
 
 _SHOWN = frozenset({
-    "base_url", "cache_size", "dangerous_files", "home", "inline", "key_file", "log_name", "mail_domain", "mail_from",
+    "base_url", "cache_size", "dangerous_files", "home", "inline", "intake_rules", "key_file", "log_name", "mail_domain", "mail_from",
     "mail_language", "mail_plus", "mail_reply_to", "mail_templates", "max_file_bytes", "max_message_bytes", "pool_size",
     "wait_timeout",
 })  # fmt: skip
@@ -73,6 +73,7 @@ class Settings(BaseSettings):
         mail_templates: a folder of one's own templates, ``LANGUAGE/NAME.txt``; they go before the built-in ones.
         mail_language: in which customers are written to whose language is not known.
         base_url: of the page that shows a ticket's state to who has its link; ``None``: mails hold no link.
+        intake_rules: a TOML file with the rules of intake; see docs/intake.md.
     """
 
     model_config = SettingsConfigDict(env_prefix="TICKETCORE_", extra="ignore", frozen=True)
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     mail_templates: Path | None = None
     mail_language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     base_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=500)] | None = None
+    intake_rules: Path | None = None
 
     @model_validator(mode="after")
     def _directory(self) -> Self:

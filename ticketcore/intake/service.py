@@ -43,12 +43,15 @@ class Intake(Review):
 
     Args:
         core: where everything is recorded.
-        rules: the company's; by default those of :class:`~ticketcore.intake.rules.Rules`.
+        rules: the company's; by default those of the file that ``Settings.intake_rules`` names, else of
+            :class:`~ticketcore.intake.rules.Rules`.
         tokens: verify what is signed; the core's where not given.
     """
 
     def __init__(self, core: TicketCore, rules: Rules | None = None, tokens: Tokens | None = None) -> None:
-        rules, tokens = rules or Rules(), tokens or core.tokens
+        named = core.settings.intake_rules
+        rules = rules or (Rules.load(named) if named else Rules())
+        tokens = tokens or core.tokens
         self._own = _own(core.settings)
         saga = Saga(core, rules, tokens, self._own, detect_language)
         super().__init__(core, rules, tokens, saga)

@@ -32,6 +32,7 @@ COMMANDS = {
     "rebuild": ("models", "Build read models anew beside the live ones and swap them in."),
     "dead-letters": ("dead_letters", "Events that could not be projected."),
     "recover": ("recover", "After a restore of the log: relay and read models follow; says what was lost."),
+    "intake": ("intake", "Mails in; what became of a message and why; held ones: release, reject."),
     "outgoing": ("outgoing", "Mails that wait to be sent or were given up: list, show, retry, drop."),
     "worker": ("working", "Programs that run until they are stopped."),
     "kafka": ("kafka", "The topic of the log, and who feeds the read models."),
