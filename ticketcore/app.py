@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakSet
 
-from ticketcore.api.correspondence import Correspondence
 from ticketcore.api.customer_queries import CustomerQueries
 from ticketcore.api.deliveries import DeliveryCommands
 from ticketcore.api.messages import MessageCommands
 from ticketcore.api.senders import Senders
+from ticketcore.api.status import StatusQueries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
 from ticketcore.execute import Executor
@@ -48,7 +48,7 @@ T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
 
 
-class TicketCore(TicketCommands, DeliveryCommands, Senders, CustomerQueries, MessageCommands, Correspondence):
+class TicketCore(TicketCommands, DeliveryCommands, Senders, CustomerQueries, MessageCommands, StatusQueries):
     """Commands and queries of one log.
 
     Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 __all__ = [
+    "AmbiguousSender",
     "BadNumber",
     "ClaimTaken",
     "CommandReused",
@@ -138,6 +139,20 @@ class ClaimTaken(TicketCoreError):
         self.kind, self.owner, self.which = kind, owner, which
         what = "outside number" if kind.startswith("external:") else kind
         super().__init__(f"this {what} belongs to {which} already (merge the two, or remove it there first)")
+
+
+class AmbiguousSender(TicketCoreError):
+    """The identities that somebody is known by belong to several customers."""
+
+    code = "ambiguous_sender"
+    exit_code = 6
+
+    def __init__(self, numbers: Iterable[str]) -> None:
+        self.numbers = tuple(numbers)
+        super().__init__(
+            f"cannot tell who it is: the identities belong to {', '.join(self.numbers)}, expected one customer"
+            " (name one of them, merge them, or remove an identity there first)"
+        )
 
 
 class NotAllowed(TicketCoreError):

@@ -300,7 +300,8 @@ class Correspondence(Queries):
 
     def _name(self, customer: UUID) -> str | None:
         _, events = self._customer_events(customer)
-        return next((e.name for e in events if isinstance(e, cv.Registered)), None)
+        names = [e.name for e in events if isinstance(e, cv.Registered | cv.Described) and e.name is not None]
+        return names[-1] if names else None
 
     def _customer_events(self, customer: UUID) -> tuple[Customer | None, list[Event]]:
         records = self._log.load((customer,)).streams.get(customer, ())

@@ -18,12 +18,10 @@ class BadMapping(TicketCoreError):
     code = "bad_mapping"
     exit_code = 2
 
-    def __init__(self, name: str, line: int, column: int, key: str, problem: str) -> None:
+    def __init__(self, name: str, line: int, column: int, key: str, problem: str, page: str = "docs/import.md") -> None:
         self.name, self.line, self.column, self.key, self.problem = name, line, column, key, problem
         at = f" at {key!r}" if key else ""
-        super().__init__(
-            f"mapping {name}, line {line}, column {column}{at}: {problem} (docs/import.md describes every key)"
-        )
+        super().__init__(f"mapping {name}, line {line}, column {column}{at}: {problem} ({page} describes every key)")
 
 
 class ImportRefused(TicketCoreError):

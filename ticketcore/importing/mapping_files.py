@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["LoadedMapping", "load_mapping", "parse_mapping", "shipped_mappings"]
+__all__ = ["LoadedMapping", "bad_mapping", "load_mapping", "parse_mapping", "read_yaml", "shipped_mappings"]
 
 _SHAPES: dict[str, TypeAdapter[RecordsMapping] | TypeAdapter[ActivitiesMapping]] = {
     "records": TypeAdapter(RecordsMapping),
@@ -68,6 +68,25 @@ def parse_mapping(text: str, name: str = "mapping") -> LoadedMapping:
     Raises:
         BadMapping: with the line and column of the first mistake.
     """
+    root, data = read_yaml(text, name)
+    shape = data.get("rows")
+    if not isinstance(shape, str) or shape not in _SHAPES:
+        at = _node_at(root, ("rows",))
+        problem = f"rows is {shape!r}, expected 'records' or 'activities'"
+        raise BadMapping(name, at.start_mark.line + 1, at.start_mark.column + 1, "rows", problem)
+    try:
+        mapping = _SHAPES[shape].validate_python(data)
+    except ValidationError as error:
+        raise bad_mapping(name, root, error) from None
+    return LoadedMapping(name, mapping, hashlib.sha256(mapping.model_dump_json().encode()).hexdigest())
+
+
+def read_yaml(text: str, name: str) -> tuple[yaml.MappingNode, dict[str, object]]:
+    """Return what a mapping file says, every scalar as text, and its nodes, which know their lines.
+
+    Raises:
+        BadMapping: it is no YAML, or no table of keys.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
@@ -80,16 +99,7 @@ def parse_mapping(text: str, name: str = "mapping") -> LoadedMapping:
         raise BadMapping(name, 1, 1, "", "empty or no table of keys, expected keys like `rows: records`")
     data = _build(root, name, ())
     assert isinstance(data, dict)  # noqa: S101 - a mapping node builds a dict
-    shape = data.get("rows")
-    if not isinstance(shape, str) or shape not in _SHAPES:
-        at = _node_at(root, ("rows",))
-        problem = f"rows is {shape!r}, expected 'records' or 'activities'"
-        raise BadMapping(name, at.start_mark.line + 1, at.start_mark.column + 1, "rows", problem)
-    try:
-        mapping = _SHAPES[shape].validate_python(data)
-    except ValidationError as error:
-        raise _bad(name, root, error) from None
-    return LoadedMapping(name, mapping, hashlib.sha256(mapping.model_dump_json().encode()).hexdigest())
+    return root, data
 
 
 def _build(node: yaml.Node, name: str, path: tuple[str, ...]) -> object:
@@ -127,7 +137,8 @@ def _node_at(node: yaml.Node, path: Sequence[int | str]) -> yaml.Node:
     return node
 
 
-def _bad(name: str, root: yaml.Node, error: ValidationError) -> BadMapping:
+def bad_mapping(name: str, root: yaml.Node, error: ValidationError) -> BadMapping:
+    """Return the first mistake in a mapping file, by line and column, as ours."""
     details = error.errors(include_url=False)
     first = min(details, key=lambda detail: _place(_node_at(root, detail["loc"])))
     more = f"; {len(details) - 1} more mistakes follow" if len(details) > 1 else ""

@@ -41,7 +41,7 @@ class RejectFile:
     def __enter__(self) -> Self:
         if self._path is not None:
             try:
-                same = self._path.exists() and self._path.samefile(self._source)
+                same = self._path.exists() and self._source.exists() and self._path.samefile(self._source)
                 if not same:
                     self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
                     csv.writer(self._file).writerow(("line", "reason", "row"))

@@ -22,8 +22,11 @@ __all__ = ["COMMANDS", "app", "main"]
 COMMANDS = {
     "demo": ("demo", "Go the whole way on a sample, or on a log of your own; repeating doubles nothing."),
     "queue": ("queue", "List the tickets that wait, next to take first."),
-    "ticket": ("tickets", "A ticket now, as it was at an instant, and its history."),
-    "customer": ("customers", "A customer's correspondence over all channels; forgetting."),
+    "ticket": ("tickets", "A ticket now, as it was at an instant, its history; entry by staff."),
+    "customer": (
+        "customers",
+        "Customers and organisations: who they are, their correspondence, merging, import, forgetting.",
+    ),
     "report": ("report", "Figures from the read models: per team, never per agent."),
     "events": ("log", "List events of the log by position; with --json one object a line."),
     "import": ("importing", "Import another system's log; killed, the same command goes on."),

@@ -1,4 +1,4 @@
-"""``ticketcore customer``: a customer's whole correspondence, and the right to be forgotten."""
+"""``ticketcore customer``: the whole correspondence, the right to be forgotten; the rest in ``customer_changes``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import typer
 
 from ticketcore.domain.types import IdentityKind, Role
 from ticketcore.errors import InvalidCommand
+from workers.cli import customer_changes, customer_import
 from workers.cli.common import AsOption, JsonOption, actor, opened
 from workers.cli.output import cell, heading, print_json, say, table, text
 
 app = typer.Typer(
-    help="A customer's correspondence over all channels; forgetting.", no_args_is_help=True, add_completion=False
+    help="Customers and organisations: who they are, their correspondence, merging, import, forgetting.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 Number = Annotated[str, typer.Argument(help="A customer's number (C-2026-000007-0).")]
@@ -105,4 +108,6 @@ def _uuid(text: str | None) -> UUID | None:
         raise InvalidCommand("forget", "--command-id", text, "a UUID", "leave it out for a fresh one") from None
 
 
+for _command in (*customer_changes.commands, *customer_import.commands):
+    app.command()(_command)
 groups = {"customer": app}

@@ -1,4 +1,4 @@
-"""``ticketcore ticket``: one ticket now, at an instant, and its history."""
+"""``ticketcore ticket``: one ticket now, at an instant, its history; what staff enter stands in ``ticket_entry``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.markup import escape
 from ticketcore.domain.types import Role
 from ticketcore.ids import number_of
 from ticketcore.replay import Clock
+from workers.cli import ticket_entry, ticket_status
 from workers.cli.common import (
     AsOption,
     JsonOption,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from ticketcore.replay import Message, TicketView
 
 app = typer.Typer(
-    help="A ticket now, as it was at an instant, and its history.", no_args_is_help=True, add_completion=False
+    help="A ticket now, as it was at an instant, its history; entry by staff.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 Number = Annotated[
@@ -124,7 +127,9 @@ def _print_message(message: Message) -> None:
     for correction in message.corrections:
         console.print(f"(corrected {cell(correction.occurred_at)} UTC by {escape(correction.actor)})", style="dim")
     for attachment in message.attachments:
-        console.print(f"attachment {attachment['name']} ({attachment['size']} bytes)", markup=False, style="dim")
+        marks = "".join(f", {attachment[mark]}" for mark in ("danger", "withheld") if attachment.get(mark))
+        line = f"attachment {attachment['name']} ({attachment['size']} bytes{marks})"
+        console.print(line, markup=False, style="dim")
 
 
 def _short(fields: dict[str, object], limit: int = 100) -> str:
@@ -144,4 +149,6 @@ def _known(name: str, value: object) -> object:
         return value
 
 
+for _command in (*ticket_status.commands, *ticket_entry.commands):
+    app.command()(_command)
 groups = {"ticket": app}
