@@ -339,12 +339,12 @@ EXPECTED: Final = (
     ),
     Expected(
         "multipart_report_emails/multi_address_bounce1", "Undelivered Mail Returned to Sender",
-        "MAILER-DAEMON@lvmail01.LL.com", "rahul.chaudhari@LL.com",
+        "Mail Delivery System <MAILER-DAEMON@lvmail01.LL.com>", "rahul.chaudhari@LL.com",
         ("This is the mail system at host lvmail01.LL.", "   (in reply to RCPT TO command)", 49), ("Test of bounce email.eml message/rfc822 1381",), "bounce",
     ),
     Expected(
         "multipart_report_emails/multi_address_bounce2", "Undelivered Mail Returned to Sender",
-        "MAILER-DAEMON@lvmail01.LL.com", "rahul.chaudhari@LL.com",
+        "Mail Delivery System <MAILER-DAEMON@lvmail01.LL.com>", "rahul.chaudhari@LL.com",
         ("This is the mail system at host lvmail01.LL.", "   (in reply to RCPT TO command)", 49), ("Test of bounce email.eml message/rfc822 1381",), "bounce",
     ),
     Expected(

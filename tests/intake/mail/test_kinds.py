@@ -159,6 +159,23 @@ def test_a_failure_in_free_words_is_found(sender: str, subject: str, text: str) 
     assert found.evidence[0].rule == "bounce"
 
 
+def test_a_mailer_daemon_is_a_program_even_where_nobody_understands_it() -> None:
+    found = parse_mail(
+        mail("From: MAILER-DAEMON@a.example (Mail System)", "Subject: Something odd", body="Nobody knows.")
+    )
+    assert found.kind is MailKind.AUTO_REPLY
+    assert found.evidence == (Evidence("daemon", "from", "MAILER-DAEMON@a.example"),)
+
+
+def test_a_delay_in_free_words_is_no_failure() -> None:
+    text = "This message was created automatically by mail delivery software.\r\nA message that you sent has not yet been delivered to one or more of its recipients.\r\nThe address to which the message has not yet been delivered is:\r\n\r\n  ana@a.example\r\n\r\nNo action is required on your part. Delivery attempts will continue for some time.\r\nWarning: still undelivered, we will keep trying.\r\n"
+    found = parse_mail(
+        mail("From: Mailer-Daemon@mx.a.example", "Subject: Warning: message delayed 24 hours", body=text)
+    )
+    assert found.kind is not MailKind.BOUNCE
+    assert found.bounce is None or not found.bounce.failed
+
+
 def test_exim_names_the_failed_in_a_header() -> None:
     found = parse_mail(mail("X-Failed-Recipients: ana@a.example, bo@a.example", body="x"))
     assert found.bounce is not None

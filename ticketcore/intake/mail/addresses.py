@@ -56,34 +56,42 @@ def parse_addresses(text: str, where: str, limit: int, defects: list[str]) -> tu
 
 
 class _Segment:
-    """What stands between two commas: words outside of brackets and comments, the same with quotes, the bracket."""
+    """What stands between two commas.
 
-    __slots__ = ("angle", "name", "plain")
+    Attributes:
+        name: the words outside of brackets and comments, those in quotes too.
+        plain: the same without what is in quotes, unless it looks like an address.
+        angle: what is in angle brackets.
+        note: a comment behind an address, where old programs put the name.
+    """
 
-    def __init__(self, name: str, plain: str, angle: str) -> None:
+    __slots__ = ("angle", "name", "note", "plain")
+
+    def __init__(self, name: str, plain: str, angle: str, note: str = "") -> None:
         self.name = name
         self.plain = plain
         self.angle = angle
+        self.note = note
 
 
 def _segments(text: str) -> list[_Segment]:
     out: list[_Segment] = []
     name: list[str] = []
     plain: list[str] = []
-    angle = ""
+    angle = note = ""
     pieces = _PIECE.findall(text)
     last = {piece: place for place, piece in enumerate(pieces) if piece in ';>")'}
     named = False  # whether an address stands before a colon, which is then no group's
     index = 0
 
     def close() -> None:
-        nonlocal angle, named
-        segment = _Segment("".join(name), "".join(plain) + ("<" if angle else ""), angle)
+        nonlocal angle, named, note
+        segment = _Segment("".join(name), "".join(plain) + ("<" if angle else ""), angle, note)
         if segment.name.strip() or angle:
             out.append(segment)
         name.clear()
         plain.clear()
-        angle = ""
+        angle = note = ""
         named = False
 
     while index < len(pieces):
@@ -103,7 +111,9 @@ def _segments(text: str) -> list[_Segment]:
             name.append(inner)
             plain.append("" if "@" not in inner or " " in inner.strip() else inner)
         elif piece == "(" and index <= last.get(")", -1):
-            index = _after_comment(pieces, index)
+            begin, index = index, _after_comment(pieces, index)
+            if named and not note:
+                note = "".join(pieces[begin : index - 1]).strip()
         elif piece == "<":
             inner_parts: list[str] = []
             if index <= last.get(">", -1):
@@ -174,6 +184,7 @@ def _add(found: list[Mailbox], segment: _Segment, where: str, defects: list[str]
         if not _UNDISCLOSED.search(text):
             found.append(Mailbox(text, ""))
         return
+    before = len(found)
     words = _AROUND.sub(r"\1", text).split()
     pending: list[str] = []
     for word in words:
@@ -183,10 +194,12 @@ def _add(found: list[Mailbox], segment: _Segment, where: str, defects: list[str]
         else:
             pending.append(word)
     if pending:
-        if found and words and found[-1].address and not found[-1].name and len(words) - len(pending) == 1:
+        if len(found) == before + 1 and not found[-1].name:
             found[-1] = Mailbox(" ".join(pending), found[-1].address)
         else:
             found.append(Mailbox(" ".join(pending), ""))
+    if segment.note and len(found) == before + 1 and not found[-1].name:
+        found[-1] = Mailbox(decode_words(segment.note, where, defects), found[-1].address)
 
 
 def _address(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["clean", "decode", "storable"]
+__all__ = ["clean", "decode", "detect", "storable"]
 
 # Names that mail programs write, to what their bytes are. Each of the national sets has a superset that Windows writes
 # under the smaller one's name (WHATWG Encoding Standard, "names and labels").
@@ -31,6 +31,10 @@ _NONE: Final = frozenset({
 # Codecs that turn text into other text, are no charset, or take time in the square of the length.
 _REFUSED: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 _EAST_ASIAN: Final = frozenset({"gb18030", "cp950", "cp949", "cp932", "euc_jp", "big5hkscs"})
+_CANDIDATES: Final = (
+    "cp1251", "koi8_r", "gb18030", "cp932", "euc_jp", "cp949", "big5", "cp1253", "cp1255", "cp1256", "cp874", "cp1250", "cp1254", "cp1252",
+    "iso8859_5", "cp866",
+)  # fmt: skip
 _SAMPLE: Final = 16_384
 _SHORT: Final = 64  # bytes; of less, only what is mostly not ASCII is worth a guess
 _NOT_NAME = re.compile(r"[^a-z0-9]")
@@ -96,7 +100,7 @@ def decode(raw: bytes, charset: str, where: str, defects: list[str]) -> str:
         if bad == 1 or bad * 50 <= len(text):  # cut in the middle, or a few bytes of junk: the name is still right
             defects.append(f"{where}: {bad} characters are not {charset[:40]}, replaced")
             return text
-    guess = _detect(raw)
+    guess = detect(raw)
     if guess:
         try:
             text = raw.decode(guess)
@@ -138,7 +142,7 @@ def _has_c1(raw: bytes) -> bool:
     return len(raw.translate(None, bytes(range(0x80, 0xA0)))) != len(raw)
 
 
-def _detect(raw: bytes) -> str | None:
+def detect(raw: bytes) -> str | None:
     """Return what charset-normalizer takes a sample for; ``None`` where the text is mostly ASCII: then it is Western."""
     sample = raw[:_SAMPLE]
     high = len(sample) - len(sample.translate(None, bytes(range(0x80, 0x100))))
@@ -147,7 +151,7 @@ def _detect(raw: bytes) -> str | None:
     from charset_normalizer import from_bytes
 
     try:
-        best = from_bytes(sample, steps=5, chunk_size=512, cp_exclusion=["utf_7"]).best()
+        best = from_bytes(sample, steps=5, chunk_size=512, cp_isolation=list(_CANDIDATES)).best()
     except Exception:  # noqa: BLE001 - detection is a guess: without one the text is read as Windows-1252
         return None
     return None if best is None else best.encoding

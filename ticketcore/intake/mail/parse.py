@@ -8,6 +8,7 @@ from typing import Final
 from ticketcore.intake.mail import robots
 from ticketcore.intake.mail.addresses import parse_addresses
 from ticketcore.intake.mail.bodies import Bodies
+from ticketcore.intake.mail.charset import detect
 from ticketcore.intake.mail.fields import message_ids, parse_date, split_subject
 from ticketcore.intake.mail.model import (
     Bounce,
@@ -23,7 +24,7 @@ from ticketcore.intake.mail.model import (
 )
 from ticketcore.intake.mail.reply import fragments, split_reply
 from ticketcore.intake.mail.reports import (
-    free_bounce,
+    free_report,
     original_id,
     read_disposition,
     read_feedback,
@@ -81,9 +82,12 @@ class _Reading:
         charset = self.root.parameters.get("charset", "")
         notable, own, own_size = robots.NOTABLE, robots.OWN_HEADERS, len(robots.OWN_HEADERS)
         for lower, name, value in self.root.headers:
-            text = (
-                value.strip() if value.isascii() and "\r" not in value else unfold(value, lower, self.defects, charset)
-            )
+            if value.isascii() and "\r" not in value:
+                text = value.strip()
+            else:
+                if not charset and not value.isascii():
+                    charset = self._guessed()
+                text = unfold(value, lower, self.defects, charset)
             if lower in _READ:
                 if lower in folded:
                     folded[lower].append(text)
@@ -115,7 +119,7 @@ class _Reading:
         senders = self._addresses("sender")
         message_id = next(iter(self._ids("message-id", 2)), None)
         marked = self.marked
-        found = robots.automatic(marked)
+        found = robots.automatic(marked, from_)
         lists = robots.list_signs(marked)
         kind, evidence, bounce, disposition, feedback = self._kind(bodies, subject, from_ + senders, text, tuple(found))
         list_id = next((value for name, value in marked if name == "list-id" and value), None)
@@ -159,6 +163,11 @@ class _Reading:
             headers=tuple(self.headers),
             defects=tuple(dict.fromkeys(defects))[:_MAX_DEFECTS],
         )
+
+    def _guessed(self) -> str:
+        """Return the charset of the mail's text, for 8-bit headers of a mail that names none."""
+        root = self.root
+        return detect(root.raw[root.start : root.start + 16_384]) or "us-ascii"
 
     def _subject(self) -> str:
         values = self.folded.get("subject")
@@ -252,10 +261,10 @@ class _Reading:
                 None,
             )
         failed = tuple(self.folded.get("x-failed-recipients", ()))
-        free = free_bounce(self.raw, subject, senders, failed, text, self.limits, signs)
+        free = free_report(self.raw, subject, senders, failed, text, self.limits, signs)
         if free is not None:
             bounce, evidence = free
             if original is not None:
                 bounce = bounce._replace(original_message_id=original, original_headers=returned)
-            return MailKind.BOUNCE, (evidence,), bounce, None, None
+            return MailKind.BOUNCE if bounce.failed else MailKind.DELIVERY_REPORT, (evidence,), bounce, None, None
         return MailKind.AUTO_REPLY if signs else MailKind.ORDINARY, (), None, None, None

@@ -12,7 +12,7 @@ from ticketcore.intake.mail.structure import Part, header_lines
 from ticketcore.intake.mail.transfer import content
 from ticketcore.intake.mail.words import decode_words, unfold
 
-__all__ = ["REPORT_PARTS", "free_bounce", "read_disposition", "read_feedback", "read_status", "returned_headers"]
+__all__ = ["REPORT_PARTS", "free_report", "read_disposition", "read_feedback", "read_status", "returned_headers"]
 
 REPORT_PARTS: Final = frozenset({
     "message/delivery-status", "message/global-delivery-status", "message/disposition-notification",
@@ -114,11 +114,11 @@ def read_feedback(raw: bytes, original: str | None, defects: list[str]) -> Feedb
     return Feedback(fields.get("feedback-type", "abuse").lower()[:60], to[0].address if to else "", original)
 
 
-def free_bounce(
+def free_report(
     raw: bytes, subject: str, senders: tuple[Mailbox, ...], failed: tuple[str, ...], text: str, limits: Limits,
     signs: tuple[Evidence, ...],
 ) -> tuple[Bounce, Evidence] | None:  # fmt: skip
-    """Return the failure that a mail tells in free words, with what speaks for it.
+    """Return the failure, or the delay, that a mail tells in free words, with what speaks for it.
 
     Only mails that look so at all are searched: an empty return path, a mail system as sender, or such a subject; and
     only the first part of a large one.
@@ -128,28 +128,23 @@ def free_bounce(
         subject: decoded.
         senders: From and Sender.
         failed: values of X-Failed-Recipients (Exim).
-        text: to find what is no failure but a delay, and the returned mail's id.
+        text: to tell a delay from a failure, and to find the returned mail's id.
         limits: how much of *raw* is searched.
         signs: what says that a program wrote it.
     """
     if failed:
         boxes = [
-            box.address
-            for value in failed
-            for box in parse_addresses(value, "x-failed-recipients", 100, [])
-            if box.address
+            box for value in failed for box in parse_addresses(value, "x-failed-recipients", 100, []) if box.address
         ]
         if boxes:
-            return _free(boxes, text), Evidence("bounce", "x-failed-recipients", failed[0][:200])
+            return _free([box.address for box in boxes], text, "failed"), Evidence(
+                "bounce", "x-failed-recipients", failed[0][:200]
+            )
     daemon = any(word in box.address.lower() for box in senders for word in _FAILED_SENDERS)
     if not daemon and not signs:
         return None
-    empty = any(sign.header == "return-path" for sign in signs)
-    if _FAILED_SUBJECT.search(subject[:300]) is None and not (
-        daemon and (empty or _FAILED_SUBJECT.search(text[:2_000]))
-    ):
-        return None
-    if _DELAY.search(text[:20_000]):
+    sure = any(sign.header in ("return-path", "from") for sign in signs)  # an empty one; a mailer daemon
+    if not (_FAILED_SUBJECT.search(subject[:300]) or (daemon and (sure or _FAILED_SUBJECT.search(text[:2_000])))):
         return None
     import email
 
@@ -159,16 +154,19 @@ def free_bounce(
         temporary, permanent = all_failures(email.message_from_bytes(raw[: limits.bounce]))
     except Exception:  # noqa: BLE001 - its patterns are written for mails that are whole
         return None
-    addresses = sorted({address.decode("ascii", "replace").strip("<> ") for address in permanent if address})
-    if not addresses or (temporary and not permanent):
+    late = not permanent or _DELAY.search(text[:20_000]) is not None
+    addresses = sorted({one.decode("ascii", "replace").strip("<> ") for one in (permanent or temporary) if one})
+    if not addresses:
         return None
-    return _free(addresses, text), Evidence("bounce", "text", ", ".join(addresses)[:200])
+    return _free(addresses, text, "delayed" if late else "failed"), Evidence(
+        "bounce", "text", ", ".join(addresses)[:200]
+    )
 
 
 _QUOTED_ID: Final = re.compile(r"^[>\s]{0,10}Message-ID:\s{0,5}(<[^<>\s]{3,300}>)", re.IGNORECASE | re.MULTILINE)
 
 
-def _free(addresses: list[str], text: str) -> Bounce:
+def _free(addresses: list[str], text: str, action: str) -> Bounce:
     quoted = _QUOTED_ID.search(text)
     ids = message_ids(quoted[1], 2, "message-id", []) if quoted else ()
-    return Bounce(tuple(Failure(address[:320], "failed", "", "") for address in addresses), ids[0] if ids else None, ())
+    return Bounce(tuple(Failure(address[:320], action, "", "") for address in addresses), ids[0] if ids else None, ())

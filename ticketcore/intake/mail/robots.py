@@ -90,6 +90,7 @@ _SENDER: Final = re.compile(
     r"([+@]|$)",
     re.IGNORECASE,
 )
+_DAEMON: Final = re.compile(r"mailer[-_]?daemon(@|$)", re.IGNORECASE)
 # Subjects that programs for absence write; one list, since a subject's language is not known before it is read.
 _SUBJECT: Final = re.compile(
     r"\s*(auto(matic|matische|mated|mātiska)?[\s:-]*(re(ply|sponse|sponder)|antwort|antwoord|svar|reply)\b|autosvar|automatisk(t)? svar"
@@ -110,9 +111,10 @@ NOTABLE: Final = _AUTOMATIC.keys() | _LIST.keys() | _WEAK
 """The headers, in lower case, that the functions below look at; beside them `OWN_HEADERS`."""
 
 
-def automatic(headers: Iterable[tuple[str, str]]) -> list[Evidence]:
+def automatic(headers: Iterable[tuple[str, str]], authors: Iterable[Mailbox]) -> list[Evidence]:
     """Return what says that a program wrote the mail. *headers*: lower-case names with values."""
-    return [
+    daemons = [Evidence("daemon", "from", box.address[:200]) for box in authors if _DAEMON.match(box.address)]
+    return daemons + [
         Evidence(name, name, value[:200]) for name, value in headers if name in _AUTOMATIC and _AUTOMATIC[name](value)
     ]
 
