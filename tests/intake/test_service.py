@@ -452,3 +452,41 @@ def test_the_pages_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "docs/intake.md", "exec"), {})
     number, outcome, ticket, after = capsys.readouterr().out.split()
     assert (number[:2], outcome, ticket[:2], after) == ("M-", "new", "T-", "new")
+
+
+def test_files_over_the_limits_are_listed_with_the_reason_and_stay_in_the_message_as_it_came() -> None:
+    with TicketCore.in_memory() as core:
+        core._settings = core.settings.model_copy(update={"max_file_bytes": 10, "dangerous_files": "refuse"})
+        files = (
+            AttachmentContent(name="big.pdf", content=b"%PDF-1.7 and more"),
+            AttachmentContent(name="tool", content=b"MZ"),
+            AttachmentContent(name="note.txt", content=b"short"),
+        )
+        taken = Intake(core).receive(message("form", "mail", KIM, "See the files.", attachments=files))
+        assert (taken.outcome, taken.created) == (Outcome.NEW, True)
+        assert taken.ticket is not None
+        attached = core.show_ticket(taken.ticket, by=ANA).messages[0].attachments
+        assert [(file["name"], file["withheld"]) for file in attached] == [
+            ("big.pdf", "too large: 17 bytes, at most 10 are kept of a file"),
+            ("tool", "refused: executable"),
+            ("note.txt", None),
+        ]
+        assert core.attachment(taken.ticket, message=1, index=2, by=ANA) == b"short"
+        received = core.message_events(taken.number, by=AUDIT)[0].event
+        assert isinstance(received, Received)
+        assert InboundMessage.restored(core.raw_message(received) or b"").attachments == files
+
+
+def test_colleagues_of_an_organisation_belong_to_its_tickets_after_a_merge_of_organisations(core: TicketCore) -> None:
+    firm, bought = (core.register_customer(name=name, by=SHOP).number for name in ("Firm", "Bought"))
+    kim = core.register_customer(
+        organisation_id=firm, identities=[Identity(kind=IdentityKind.MAIL, value=KIM)], by=SHOP
+    ).number
+    eve = Identity(kind=IdentityKind.MAIL, value=EVE)
+    core.register_customer(organisation_id=bought, identities=[eve], by=SHOP)
+    ticket = core.open_ticket(channel="mail", requester=kim, subject="Parcel", by=SHOP).number
+    other = Intake(core).receive_mail(mail("About it.", sender=EVE, subject=f"Re: {ticket}"))
+    assert other.ticket != ticket
+    core.merge_customers(bought, into=firm, by=ANA)
+    again = Intake(core).receive_mail(mail("About it again.", sender=EVE, subject=f"Re: {ticket}"))
+    assert again.ticket == ticket

@@ -18,7 +18,7 @@ from ticketcore.domain.types import Actor, Assurance, IdentityKind, Status
 from ticketcore.errors import BadNumber, LinkExpired, LinkForged, NotFound
 from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
 from ticketcore.intake.bounces import bounced_mail
-from ticketcore.intake.customers import match_customer
+from ticketcore.intake.customers import match_customer, organisation_of
 from ticketcore.intake.facts import Bounced, Facts, Pointer, Relation, TicketFacts, Way
 from ticketcore.intake.message import Authentication
 
@@ -266,22 +266,19 @@ class _Gathering:
             return Relation.REQUESTER
         if any(self._standing_customer(id_) in customers for id_ in ticket.participants):
             return Relation.PARTICIPANT
-        theirs = _organisation(self._state(requester)) if requester is not None else None
-        if theirs is not None:
-            for id_ in customers:
-                if theirs in (_organisation(self._state(id_)), number_of(id_)):
-                    return Relation.ORGANISATION
+        theirs = self._organisation(requester) if requester is not None else None
+        if theirs is not None and any(theirs in (self._organisation(id_), number_of(id_)) for id_ in customers):
+            return Relation.ORGANISATION
         return None
+
+    def _organisation(self, customer: UUID) -> str | None:
+        return organisation_of(customer, log=self.core.log, load=self.core.states)
 
     def _closed_at(self, id_: UUID) -> datetime | None:
         for record in reversed(self.core.log.load((id_,)).streams.get(id_, ())):
             if record.topic == Closed.TOPIC:
                 return self.core.decoded(record).meta.occurred_at
         return None
-
-
-def _organisation(state: State | None) -> str | None:
-    return state.organisation_id if isinstance(state, Customer) else None
 
 
 def _ends(text: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid5
 
+from ticketcore.attachments import Limits, judged
 from ticketcore.domain.commands import build
 from ticketcore.domain.message import Message
 from ticketcore.domain.message_commands import DecideMessage, FileMessage
@@ -163,7 +164,9 @@ class Saga:
             "claimed_at": message.claimed_at,
         }  # fmt: skip
         customer = self._alive(state.customer_id)
-        content: dict[str, Any] = {"body": message.text, "attachments": message.attachments}
+        # What is withheld is listed with its reason, and stays in the message as it came.
+        files = judged(message.attachments, Limits.of(core.settings))
+        content: dict[str, Any] = {"body": message.text, "attachments": files}
         if state.outcome is Outcome.COMMENT:
             assert state.ticket_id is not None  # noqa: S101 -- decided so
             if state.reason == "reopens":
