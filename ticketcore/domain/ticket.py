@@ -102,10 +102,13 @@ def project(state: Ticket | None, events: Iterable[Event]) -> Ticket | None:
         if fields:
             topic, source = event.TOPIC, event.meta.source
             change = _CHANGES.get(topic)
-            changes = _SAME if change is None else change(draft, event)
-            if topic in _TARGETS or (source is not None and source.state is not None):
+            changes = None if change is None else change(draft, event)  # by what it was before
+            if topic in _TARGETS:
                 fields.update(_moved(event))
-            fields.update(changes)
+            elif source is not None and source.state is not None:
+                fields["source_state"] = source.state
+            if changes:
+                fields.update(changes)
         elif event.TOPIC == ev.Opened.TOPIC:
             fields.update(_opening(event))
     if last is None or not fields:

@@ -26,7 +26,7 @@ from ticketcore.domain import (  # noqa: F401 -- they fill EVENT_CLASSES
 )
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.errors import EventTooLarge, UnknownEvent
-from ticketcore.store.forms import Form, form
+from ticketcore.store.forms import Form, Read, form
 from ticketcore.store.port import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
@@ -92,12 +92,13 @@ class Codec(Mapper[UUID]):
         Raises:
             UnknownEvent: type, version or fields are not of this library.
         """
-        cls, known = _form(record.topic, record.state)
-        if known is not None:
-            event = known.plain(record.state, record.originator_id, record.originator_version)
-            if event is not None:
-                return event
-        return read_by_validator(cls, record.state, record.originator_id, record.originator_version)
+        _, _, id_, version, topic, state = record
+        known = _PLAIN.get(EVENT_CLASSES.get(topic))
+        event = None if known is None else known(state, id_, version)
+        if event is not None:
+            return event
+        cls, _ = _form(topic, state)
+        return read_by_validator(cls, state, id_, version)
 
     def decode_many(self, records: Iterable[Record]) -> list[Event]:
         """Return the events of many records, in order; see :meth:`to_domain_event`."""
@@ -136,6 +137,7 @@ class Codec(Mapper[UUID]):
 
 
 _FORMS: dict[type[Event], Form | None] = {}
+_PLAIN: dict[type[Event] | None, Read] = {}
 
 
 def _decode(topic: str, state: bytes, id_: UUID, version: int) -> Event:
@@ -150,7 +152,9 @@ def _form(topic: str, state: bytes) -> tuple[type[Event], Form | None]:
     if cls is None:
         raise UnknownEvent(topic, _version_of(state), f"{len(EVENT_CLASSES)} other event types")
     if cls not in _FORMS:
-        _FORMS[cls] = form(cls)
+        made = _FORMS[cls] = form(cls)
+        if made is not None:
+            _PLAIN[cls] = made.plain
     return cls, _FORMS[cls]
 
 

