@@ -43,8 +43,8 @@ _STORE = [
     (PostgresKeyStore, "persons", "keys of persons"),
     (PostgresKeyStore, "put_persons", "keys of persons"),
     (Codec, "to_stored_event", "encode"),
-    (Codec, "decode", "decode"),
-    (PostgresLog, "load", "load: query and rows"),
+    (Codec, "decode_many", "decode"),
+    (PostgresLog, "load_many", "load: query and rows"),
 ]
 _COMMAND = [
     *_STORE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -37,6 +36,7 @@ from ticketcore.execution import (
 from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
 from ticketcore.permissions import check, is_allowed
 from ticketcore.prepare import Prepared, own_persons, prepare
+from ticketcore.store.group import GroupLoad
 from ticketcore.store.port import Append, Appended, ClaimConflict, PersonGone, Repeated, Reused, VersionConflict
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Executor:
     ) -> None:
         self._log, self._group, self._codec, self._sealer = log, group, codec, sealer
         self._cache, self._numbers, self._keys, self._keys_apart = cache, numbers, keys, keys_apart
+        self._loads = GroupLoad(log)
         self._known = 0
 
     def execute(self, command: Command, by: Actor, options: Options) -> Recorded:
@@ -156,18 +157,15 @@ class Executor:
     def _decide(
         self, command: Command, view: View, context: Context, ids: tuple[UUID, ...], prepared: Prepared
     ) -> Decision:
-        claimed = {
+        context.content, context.new_ids = prepared.content, ids
+        context.claimed = {
             key: claim
             for key in claim_keys(command, self._sealer.identity_digest)
             if (claim := self._log.owner(*key)) is not None
         }
         forgetting = view.states if isinstance(command, Forget) else ()
-        tickets = {id_: self._own_text(id_) for id_ in forgetting}
-        return decide(
-            command,
-            view.states,
-            replace(context, content=prepared.content, new_ids=ids, claimed=claimed, tickets=tickets),
-        )
+        context.tickets = {id_: self._own_text(id_) for id_ in forgetting}
+        return decide(command, view.states, context)
 
     def _view(self, streams: Sequence[UUID], command_id: UUID | None, *, fresh: bool) -> View:
         incarnation = self._incarnation()
@@ -175,10 +173,10 @@ class Executor:
             hot = self._cache.get(streams, incarnation)
             if len(hot) == len(set(streams)):
                 return View(hot, None, None, incarnation)
-        loaded = self._log.load(streams, command_id)
+        loaded = self._loads.load(streams, command_id)
         states: dict[UUID, State | None] = {}
         for id_ in streams:
-            state = project(None, id_, map(self._codec.decode, loaded.streams.get(id_, ())))
+            state = project(None, id_, self._codec.decode_many(loaded.streams.get(id_, ())))
             states[id_] = state
             if state is not None:
                 self._cache.put(state, incarnation)
@@ -224,13 +222,14 @@ class Executor:
         prepared: Prepared,
         ids: tuple[UUID, ...],
     ) -> Append:
-        sealed = [prepared.seal(event, self._sealer, self._log) for event in decision.events]
+        stored = [prepared.stored(event, self._sealer, self._codec, self._log) for event in decision.events]
+        expected = [(id_, state.version if state else 0) for id_, state in view.states.items()]
         return Append(
             command_id=command_id,
             digest=digest,
-            expected=(*((id_, state.version if state else 0) for id_, state in view.states.items()), *((i, 0) for i in ids)),
-            events=tuple(self._codec.to_stored_event(event) for event, _ in sealed),
-            keys=tuple(key for _, key in sealed if key is not None),
+            expected=(*expected, *[(id_, 0) for id_ in ids]),
+            events=tuple([event for event, _ in stored]),
+            keys=tuple([key for _, key in stored if key is not None]),
             claims=decision.claims,
             releases=decision.releases,
             destroy_events=decision.destroy_events,
@@ -292,8 +291,11 @@ class Executor:
             case Appended():
                 main = ids[0] if ids else command.streams()[0]
                 version = 0
-                for id_ in dict.fromkeys((*view.states, *ids)):
-                    news = [event for event in decision.events if event.originator_id == id_]
+                written = dict.fromkeys((*view.states, *ids))
+                for id_ in written:
+                    news = decision.events
+                    if len(written) > 1:
+                        news = tuple(event for event in decision.events if event.originator_id == id_)
                     state = project(view.states.get(id_), id_, news)
                     if state is not None:
                         self._cache.put(state, view.incarnation)

@@ -45,6 +45,8 @@ class Kind(IntEnum):
         return self.name[0]
 
 
+_MARKS, _UUID8 = 0xF << 76 | 3 << 62, 8 << 76 | 2 << 62
+_BY_BYTE = {kind.value: kind for kind in Kind}
 _KINDS = {kind.prefix: kind for kind in Kind}
 
 
@@ -111,12 +113,8 @@ def aggregate_id(number: Number, log: str) -> UUID:
 
 def kind_of(id_: UUID) -> Kind | None:
     """Return the kind of an aggregate id, ``None`` where it is no id of this library."""
-    if id_.version != 8:  # noqa: PLR2004 UUIDv8
-        return None
-    try:
-        return Kind(id_.int >> 120)
-    except ValueError:
-        return None
+    value = id_.int
+    return _BY_BYTE.get(value >> 120) if value & _MARKS == _UUID8 else None
 
 
 def number_of(id_: UUID) -> str:

@@ -97,6 +97,7 @@ class Facts(NamedTuple):
     policy: bool = False
 
 
+_NO_FACTS = Facts()
 _A = Action
 READS = frozenset({
     _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.SHOW_CUSTOMER, _A.FIND_CUSTOMER, _A.SHOW_MESSAGE,
@@ -185,7 +186,7 @@ def check(actor: Actor, action: Action, facts: Facts | None = None) -> None:
     Raises:
         NotAllowed: the role, the assurance or the facts do not permit it; the message names the roles that may.
     """
-    facts = facts or Facts()
+    facts = facts or _NO_FACTS
     expected = _missing(actor, action, facts)
     if expected is not None:
         raise NotAllowed(_describe(actor), _PHRASES.get(action, action.value), facts.which, expected)
@@ -193,23 +194,27 @@ def check(actor: Actor, action: Action, facts: Facts | None = None) -> None:
 
 def is_allowed(actor: Actor, action: Action, facts: Facts | None = None) -> bool:
     """Return whether :func:`check` would pass."""
-    return _missing(actor, action, facts or Facts()) is None
+    return _missing(actor, action, facts or _NO_FACTS) is None
 
 
 def _missing(actor: Actor, action: Action, facts: Facts) -> str | None:
-    roles = ", ".join(role.value for role in _ROLES[action]) or "nobody"
     if action not in GRANTS.get(actor.role, frozenset()):
-        return f"one of the roles {roles}"
+        return f"one of the roles {_roles(action)}"
     if actor.role is Role.CUSTOMER:
-        return _customer_misses(actor, action, facts, roles)
+        return _customer_misses(actor, action, facts)
     if action is Action.AGENT_REPORT and actor.role is not Role.AUDITOR and not facts.policy:
         return "an adopted policy that allows figures per agent, or the role auditor"
     return None
 
 
-def _customer_misses(actor: Actor, action: Action, facts: Facts, roles: str) -> str | None:
+def _roles(action: Action) -> str:
+    return ", ".join(role.value for role in _ROLES[action]) or "nobody"
+
+
+def _customer_misses(actor: Actor, action: Action, facts: Facts) -> str | None:
     if not facts.own:
-        return f"the customer's own ticket or record, or one of the roles {roles.replace('customer, ', '')}"
+        roles = _roles(action).replace("customer, ", "")
+        return f"the customer's own ticket or record, or one of the roles {roles}"
     if action in _UNVERIFIED:
         if not facts.inbound:
             return "an inbound message of the customer's own"

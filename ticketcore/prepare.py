@@ -17,10 +17,13 @@ from ticketcore.errors import Forgotten
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from eventsourcing.persistence import StoredEvent
+
     from ticketcore.domain.base import Event
     from ticketcore.domain.commands import Command
     from ticketcore.execution import State
     from ticketcore.sealing.sealer import PendingKey, Sealer
+    from ticketcore.store.codec import Codec
     from ticketcore.store.port import EventKey, EventLog
 
 __all__ = ["Prepared", "own_persons", "person_of", "prepare"]
@@ -36,14 +39,18 @@ class Prepared(NamedTuple):
     content: Content | None = None
     pending: PendingKey | None = None
 
-    def seal(self, event: Event, sealer: Sealer, log: EventLog) -> tuple[Event, EventKey | None]:
-        """Return *event* sealed, with its key; an event without personal content as it is.
+    def stored(self, event: Event, sealer: Sealer, codec: Codec, log: EventLog) -> tuple[StoredEvent, EventKey | None]:
+        """Return *event* as it is stored, sealed, with its key; an event without personal content has none.
 
         Content that is too large for an event is stored as a blob here.
         """
         has_blobs = self.pending is not None and bool(getattr(event, "blobs", None))
         key = self.pending if has_blobs and self.pending is not None else self.person
-        return sealer.seal(*fitting(event, key, sealer, log))
+        event, key = fitting(event, key, sealer, log)
+        content = sealer.seal_content(event, key)
+        if content is None:
+            return codec.to_stored_event(event), None
+        return codec.sealed_event(event, content[0]), content[1]
 
 
 def person_of(command: Command, states: Mapping[UUID, State | None], ids: tuple[UUID, ...]) -> UUID:

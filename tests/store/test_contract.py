@@ -390,3 +390,13 @@ class TestNumbers:
 
 def _plain(event: StoredEvent | Fact) -> tuple[object, int, str, bytes]:
     return event.originator_id, event.originator_version, event.topic, event.state
+
+
+def test_many_commands_are_loaded_as_each_would_be(log: EventLog) -> None:
+    a, b = uuid4(), uuid4()
+    first, second = append(a, count=2), append(b)
+    log.append([first, second])
+    wanted = [((a,), first.command_id), ((b, a), None), ((), second.command_id), ((uuid4(),), uuid4()), ((a,), None)]
+    assert log.load_many(wanted) == [log.load(*one) for one in wanted]
+    assert [len(loaded.streams) for loaded in log.load_many(wanted)] == [1, 2, 0, 1, 1]
+    assert [loaded.receipt is not None for loaded in log.load_many(wanted)] == [True, False, True, False, False]

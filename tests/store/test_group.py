@@ -12,9 +12,18 @@ import pytest
 
 from tests.store.building import append, events
 from ticketcore.errors import EventTooLarge, StoreUnavailable
-from ticketcore.store.group import GroupCommit
+from ticketcore.store.group import GroupCommit, GroupLoad
 from ticketcore.store.memory import MemoryLog
-from ticketcore.store.port import MAX_EVENT_BYTES, Append, Appended, EventLog, Outcome, VersionConflict
+from ticketcore.store.port import (
+    MAX_EVENT_BYTES,
+    Append,
+    Appended,
+    EventLog,
+    Loaded,
+    Outcome,
+    VersionConflict,
+    Wanted,
+)
 from ticketcore.store.postgres import PostgresLog
 
 
@@ -199,3 +208,37 @@ def test_a_hot_stream_lets_one_through_at_a_time(postgres_log: PostgresLog) -> N
         tries = [future.result() for future in [threads.submit(work) for _ in range(16)]]
     assert [r.originator_version for r in postgres_log.load([a]).streams[a]] == list(range(1, 17))
     assert sum(tries) >= 16
+
+
+def test_what_waits_to_be_loaded_is_loaded_in_one_call() -> None:
+    class Gated(MemoryLog):
+        def __init__(self) -> None:
+            super().__init__()
+            self.entered, self.gate = Event(), Event()
+            self.calls: list[int] = []
+
+        def load_many(self, wanted: Sequence[Wanted]) -> list[Loaded]:
+            self.calls.append(len(wanted))
+            self.entered.set()
+            self.gate.wait(10)
+            return super().load_many(wanted)
+
+    log, streams = Gated(), [uuid4() for _ in range(5)]
+    group = GroupLoad(log)
+    log.append([append(stream, count=n) for n, stream in enumerate(streams, 1)])
+    with ThreadPoolExecutor(6) as threads:
+        first = threads.submit(group.load, [])
+        assert log.entered.wait(10)
+        loads = [threads.submit(group.load, [stream]) for stream in streams]
+        while len(group._waiting) < len(streams):
+            pass
+        log.gate.set()
+        assert first.result(10).streams == {}
+        assert [len(load.result(10).streams[stream]) for load, stream in zip(loads, streams, strict=True)] == [
+            1,
+            2,
+            3,
+            4,
+            5,
+        ]
+    assert log.calls == [1, 5]

@@ -37,7 +37,7 @@ def decide(command: Command, states: States, context: Context) -> Decision:
         WrongState, TicketClosed, Forgotten: the state does not allow it.
         InvalidCommand: a member of staff says nothing.
     """
-    return DECIDERS[type(command)](command, states, context.fresh())
+    return DECIDERS[type(command)](command, states, context.restart())
 
 
 def facts_of(command: Command, states: States, identities: Collection[UUID] = ()) -> Facts:

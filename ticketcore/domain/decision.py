@@ -121,4 +121,5 @@ def content_of(command: Command, context: Context) -> dict[str, object]:
         if getattr(command, "attachments", ()):
             raise ValueError("cannot decide a command with attachments: expected a context with prepared content")
         content = Content(getattr(command, "body", None))
-    return content._asdict()
+    body, body_blob, blobs, attachments = content
+    return {"body": body, "body_blob": body_blob, "blobs": blobs, "attachments": attachments}

@@ -24,7 +24,8 @@ from __future__ import annotations
 import hmac
 import os
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from collections import OrderedDict
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -100,6 +101,20 @@ class Sealer:
         """Return the event as it is stored, and the key to store with it; see :meth:`seal_many`."""
         return self.seal_many([(event, key)])[0]
 
+    def seal_content(self, event: Event, key: UUID | PendingKey) -> tuple[str, EventKey] | None:
+        """Return an event's personal content as its ``sealed`` holds it, and the key to store with it.
+
+        ``None`` where it has none. The event itself stays open. Raises as :meth:`seal_many`.
+        """
+        plain = self._codec.personal(event)
+        pending = key if isinstance(key, PendingKey) else PendingKey(key)
+        if plain is None:
+            if not pending._has_blobs:
+                return None
+            plain = b"{}"
+        person_id = pending.person_id
+        return _closed(event, plain, pending, self._writing_keys({person_id})[person_id])
+
     def seal_many(self, items: Sequence[tuple[Event, UUID | PendingKey]]) -> list[tuple[Event, EventKey | None]]:
         """Return events with ``sealed`` set and personal fields ``None``, and their keys.
 
@@ -125,13 +140,8 @@ class Sealer:
             if plain is None:
                 sealed.append((event, None))
                 continue
-            person_id = pending.person_id
-            id_, version = event.originator_id, event.originator_version
-            content = _encrypt(pending._cipher, _pack(plain), _event_aad(event))
-            wrapped = _encrypt(persons[person_id], pending._key, _key_aad(person_id, id_, version))
-            closed = dict.fromkeys(event.PERSONAL) | {"sealed": b64encode(content).decode()}
-            event_key = EventKey(id_, version, content[:NONCE_BYTES], person_id, wrapped)
-            sealed.append((event.model_copy(update=closed), event_key))
+            text, event_key = _closed(event, plain, pending, persons[pending.person_id])
+            sealed.append((event.model_copy(update=dict.fromkeys(event.PERSONAL) | {"sealed": text}), event_key))
         return sealed
 
     def open(self, event: Event) -> Event:
@@ -322,6 +332,16 @@ class Sealer:
 def owner_aad(owner: UUID | str) -> bytes:
     """Return what a person's key (by id) or a secret (by name) is bound to when it is wrapped."""
     return b"person\0" + owner.bytes if isinstance(owner, UUID) else b"secret\0" + owner.encode()
+
+
+def _closed(event: Event, plain: bytes, pending: PendingKey, person: AESGCM) -> tuple[str, EventKey]:
+    """Return the event's content under its own key, and that under its person's."""
+    person_id, id_, version = pending.person_id, event.originator_id, event.originator_version
+    content = _encrypt(pending._cipher, _pack(plain), _event_aad(event))
+    wrapped = _encrypt(person, pending._key, _key_aad(person_id, id_, version))
+    return b2a_base64(content, newline=False).decode("ascii"), EventKey(
+        id_, version, content[:NONCE_BYTES], person_id, wrapped
+    )
 
 
 def _event_aad(event: Event) -> bytes:

@@ -11,6 +11,7 @@ model: by its form where it is as this library writes it (see :mod:`ticketcore.s
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -67,6 +68,24 @@ class Codec(Mapper[UUID]):
         state = cls.__pydantic_serializer__.to_json(event, exclude=_COLUMNS, exclude_defaults=True)
         if cls.class_version > 1:
             state = b'%b,"class_version":%d}' % (state[:-1], cls.class_version)  # never empty: meta is required
+        if len(state) > MAX_EVENT_BYTES:
+            raise EventTooLarge(cls.TOPIC, len(state), MAX_EVENT_BYTES)
+        return StoredEvent(event.originator_id, event.originator_version, cls.TOPIC, state)
+
+    def sealed_event(self, event: Event, sealed: str) -> StoredEvent:
+        """Return what the log stores of an event that is still open, its personal fields being *sealed* (base64).
+
+        As :meth:`to_stored_event` of the event as :meth:`Sealer.seal` returns it, which need not be made for it; only
+        that ``sealed`` comes last.
+
+        Raises:
+            EventTooLarge: the state has more than 262,144 bytes.
+        """
+        cls = type(event)
+        state: bytes = cls.__pydantic_serializer__.to_json(event, exclude=_hidden(cls), exclude_defaults=True)
+        version = cls.class_version
+        end = f',"class_version":{version},"sealed":"{sealed}"}}' if version > 1 else f',"sealed":"{sealed}"}}'
+        state = state[:-1] + end.encode()  # never empty: meta is required
         if len(state) > MAX_EVENT_BYTES:
             raise EventTooLarge(cls.TOPIC, len(state), MAX_EVENT_BYTES)
         return StoredEvent(event.originator_id, event.originator_version, cls.TOPIC, state)
@@ -138,6 +157,11 @@ class Codec(Mapper[UUID]):
 
 _FORMS: dict[type[Event], Form | None] = {}
 _PLAIN: dict[type[Event] | None, Read] = {}
+
+
+@cache
+def _hidden(cls: type[Event]) -> set[str]:
+    return {*_COLUMNS, *cls.PERSONAL, "sealed"}
 
 
 def _decode(topic: str, state: bytes, id_: UUID, version: int) -> Event:

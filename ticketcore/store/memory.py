@@ -31,6 +31,7 @@ from ticketcore.store.port import (
     Receipt,
     Record,
     VersionConflict,
+    Wanted,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ class MemoryLog(POPOApplicationRecorder):
         with self._database_lock:
             streams = {id_: list(self._streams.get(id_, ())) for id_ in originator_ids}
             return Loaded(streams, self._receipts.get(command_id) if command_id else None)
+
+    def load_many(self, wanted: Sequence[Wanted]) -> list[Loaded]:
+        return [self.load(*one) for one in wanted]
 
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]:
         with self._database_lock:

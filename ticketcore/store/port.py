@@ -39,6 +39,7 @@ __all__ = [
     "Reused",
     "Rewrap",
     "VersionConflict",
+    "Wanted",
     "WrappedKey",
 ]
 
@@ -199,6 +200,8 @@ class Loaded(NamedTuple):
     receipt: Receipt | None
 
 
+Wanted = tuple["Sequence[UUID]", "UUID | None"]
+"""What a command needs: its streams, and its id."""
 Rewrap = Callable[["UUID | str", bytes], tuple[str, bytes]]
 
 
@@ -261,6 +264,9 @@ class EventLog(BlobStore, Protocol):
 
     def load(self, originator_ids: Sequence[UUID], command_id: UUID | None = None) -> Loaded:
         """Return whole streams and the command's receipt, in one round trip."""
+
+    def load_many(self, wanted: Sequence[Wanted]) -> list[Loaded]:
+        """Return what :meth:`load` would for each, in one round trip."""
 
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]:
         """Return records with positions above *after*, in order, at most *limit* and about *max_bytes* of them."""

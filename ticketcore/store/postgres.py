@@ -22,7 +22,7 @@ from ticketcore.store.datastore import Datastore
 from ticketcore.store.library import expected_of, recorded_at_positions
 from ticketcore.store.migrate import check_migrated
 from ticketcore.store.patience import patiently
-from ticketcore.store.port import Append, Appended, Claim, Loaded, Outcome, Receipt, Record, VersionConflict
+from ticketcore.store.port import Append, Appended, Claim, Loaded, Outcome, Receipt, Record, VersionConflict, Wanted
 from ticketcore.store.subscription import PollingSubscription
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
 _FIELDS = "position, recorded_at, originator_id, originator_version, topic, state"
 _LOAD = f"""
 SELECT {_FIELDS} FROM log.events WHERE originator_id = ANY(%b)
-UNION ALL SELECT position, NULL, originator_id, count, NULL, digest FROM log.receipts WHERE command_id = %b
+UNION ALL SELECT position, NULL, originator_id, count, command_id::text, digest FROM log.receipts WHERE command_id = ANY(%b)
 """
 _READ = f"""
 SELECT {_FIELDS} FROM (
@@ -148,17 +148,24 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
         return self._run(work, "append in bulk")
 
     def load(self, originator_ids: Sequence[UUID], command_id: UUID | None = None) -> Loaded:
-        streams: dict[UUID, list[Record]] = {id_: [] for id_ in originator_ids}
-        receipt = None
-        for row in self._fetch(_LOAD, "load", uuids(originator_ids), command_id):
+        return self.load_many([(originator_ids, command_id)])[0]
+
+    def load_many(self, wanted: Sequence[Wanted]) -> list[Loaded]:
+        streams: dict[UUID, list[Record]] = {id_: [] for ids, _ in wanted for id_ in ids}
+        receipts: dict[UUID, Receipt] = {}
+        asked = uuids([command_id for _, command_id in wanted if command_id is not None])
+        for row in self._fetch(_LOAD, "load", uuids(streams), asked):
             if row[1] is None:
-                assert command_id is not None  # noqa: S101 -- NULL equals no command's id
-                receipt = Receipt(command_id, row[5], row[2], row[0], row[3])
+                command_id = UUID(row[4])
+                receipts[command_id] = Receipt(command_id, row[5], row[2], row[0], row[3])
             else:
                 streams[row[2]].append(Record._make(row))
         for records in streams.values():
             records.sort(key=_version)
-        return Loaded(streams, receipt)
+        return [
+            Loaded({id_: streams[id_] for id_ in ids}, receipts.get(command_id) if command_id else None)
+            for ids, command_id in wanted
+        ]
 
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]:
         return [Record._make(row) for row in self._fetch(_READ, "read", after, limit, max_bytes)]
