@@ -291,7 +291,7 @@ class Executor:
             case Appended():
                 main = ids[0] if ids else command.streams()[0]
                 version = 0
-                written = dict.fromkeys((*view.states, *ids))
+                written = {**view.states, **dict.fromkeys(ids)}
                 for id_ in written:
                     news = decision.events
                     if len(written) > 1:

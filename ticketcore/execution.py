@@ -114,7 +114,7 @@ def context_of(command: Command, by: Actor, options: Options, sealer: Sealer) ->
         causation_id=options.get("causation_id"),
         digest=sealer.identity_digest,
     )
-    if context.at > context.now + FUTURE:
+    if context.occurred_at is not None and context.at > context.now + FUTURE:
         raise InvalidCommand(
             f"{command.NAME} {command.NOUN}",
             "occurred_at",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid5
 
-from ticketcore.blobs import fitting, stored_file, stored_files
+from ticketcore.blobs import LIMIT, fitting, stored_file, stored_files
 from ticketcore.domain.context import EXCERPT_BYTES, Content, excerpt
 from ticketcore.domain.customer_commands import CustomerCommand
 from ticketcore.domain.message_commands import ReceiveMessage
@@ -46,8 +46,11 @@ class Prepared(NamedTuple):
         """
         has_blobs = self.pending is not None and bool(getattr(event, "blobs", None))
         key = self.pending if has_blobs and self.pending is not None else self.person
-        event, key = fitting(event, key, sealer, log)
-        content = sealer.seal_content(event, key)
+        plain = sealer.personal(event)
+        if plain is not None and len(plain) > LIMIT:
+            event, key = fitting(event, key, sealer, log)
+            plain = sealer.personal(event)
+        content = sealer.seal_content(event, plain, key)
         if content is None:
             return codec.to_stored_event(event), None
         return codec.sealed_event(event, content[0]), content[1]

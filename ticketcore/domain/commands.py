@@ -57,7 +57,7 @@ class Command(Frozen):
 
     def canonical(self) -> bytes:
         """Return bytes that are equal for equal commands only: what a repeat is recognised by."""
-        return f"{type(self).__name__}\0{self.model_dump_json()}".encode()
+        return type(self).__name__.encode() + b"\0" + self.__pydantic_serializer__.to_json(self)
 
 
 def wrong(expected: str, remedy: str) -> PydanticCustomError:

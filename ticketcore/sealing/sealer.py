@@ -101,12 +101,12 @@ class Sealer:
         """Return the event as it is stored, and the key to store with it; see :meth:`seal_many`."""
         return self.seal_many([(event, key)])[0]
 
-    def seal_content(self, event: Event, key: UUID | PendingKey) -> tuple[str, EventKey] | None:
+    def seal_content(self, event: Event, plain: bytes | None, key: UUID | PendingKey) -> tuple[str, EventKey] | None:
         """Return an event's personal content as its ``sealed`` holds it, and the key to store with it.
 
-        ``None`` where it has none. The event itself stays open. Raises as :meth:`seal_many`.
+        ``None`` where it has none. The event itself stays open; *plain*: what :meth:`personal` says of it. Raises as
+        :meth:`seal_many`.
         """
-        plain = self._codec.personal(event)
         pending = key if isinstance(key, PendingKey) else PendingKey(key)
         if plain is None:
             if not pending._has_blobs:

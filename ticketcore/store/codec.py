@@ -129,8 +129,8 @@ class Codec(Mapper[UUID]):
         It holds ``class_version`` where that is above 1, since it is sealed once and upcast when it is opened.
         """
         cls = type(event)
-        fields: dict[str, Any] = {name: getattr(event, name) for name in cls.PERSONAL}
-        fields = {name: value for name, value in fields.items() if value is not None}
+        given = event.__dict__
+        fields: dict[str, Any] = {name: given[name] for name in cls.PERSONAL if given[name] is not None}
         if not fields:
             return None
         if cls.class_version > 1:
