@@ -130,7 +130,7 @@ def evolve(state: Ticket | None, event: Event) -> Ticket | None:
     change = _CHANGES.get(event.TOPIC)
     if change is not None:
         changes.update(change(state, event))
-    values = list(state)  # a fifth of what _replace() costs
+    values: list[Any] = list(state)  # a fifth of what _replace() costs
     for name, value in changes.items():
         values[_INDEX[name]] = value
     return Ticket._make(values)
