@@ -7,15 +7,15 @@ from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID, uuid5
 
+from ticketcore.api.people import People
 from ticketcore.api.queries import Queries
-from ticketcore.domain import customer_events as cv
 from ticketcore.domain import message_events as mv
 from ticketcore.domain import ticket_commands as tcmd
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.delivery_events import DeliveryAttempted
 from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.types import Actor, Assurance, Channel, Direction, IdentityKind
+from ticketcore.domain.types import Actor, Channel, Direction, IdentityKind
 from ticketcore.errors import CommandReused, ConfigurationError, Forgotten, NotFound, TicketClosed
 from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of, number_of
@@ -38,7 +38,6 @@ ACKNOWLEDGEMENT = Actor.system("acknowledgement")
 """Who writes acknowledgements: no agent, so they count as no reply."""
 LINK_DAYS = timedelta(days=90)
 """How long after its opening the link to a ticket's state is valid."""
-_SURE = (Assurance.LOGGED_IN, Assurance.SIGNED_LINK, Assurance.VERIFIED)
 
 
 class Parcel(NamedTuple):
@@ -94,11 +93,10 @@ class Correspondence(Queries):
             ConfigurationError: the template's file has a placeholder that there is none of.
         """
         id_ = self._find_ticket(ticket)
-        recorded = self._recorded(id_, by, Action.SHOW_TICKET)
-        events = [r.event for r in recorded]
-        state = cast("Ticket", project(None, id_, events))
-        values = self._values(state, events, by)
-        return self.templates.render(f"replies/{name}", language or self._language(state, events), values)
+        events = [r.event for r in self._recorded(id_, by, Action.SHOW_TICKET)]
+        state, people = cast("Ticket", project(None, id_, events)), self._people()
+        known = language or _language(people, state, events)
+        return self.templates.render(f"replies/{name}", known, self._values(people, state, events, by))
 
     def acknowledgement(
         self, ticket: Name, *, customer: Name | None = None, language: str | None = None
@@ -109,9 +107,10 @@ class Correspondence(Queries):
         id_ = self._ticket(ticket)
         events = [r.event for r in self._recorded(id_, ACKNOWLEDGEMENT, Action.SHOW_TICKET)]
         state = cast("Ticket", project(None, id_, events))
-        told = state._replace(requester_id=self._customer(customer) or state.requester_id)
-        known = self._language(told, events, language)
-        return self.templates.render("acknowledgement", known, self._values(told, events, ACKNOWLEDGEMENT)), known
+        told, people = state._replace(requester_id=self._customer(customer) or state.requester_id), self._people()
+        known = _language(people, told, events, language)
+        values = self._values(people, told, events, ACKNOWLEDGEMENT)
+        return self.templates.render("acknowledgement", known, values), known
 
     def acknowledge(
         self, ticket: Name, *, customer: Name | None = None, language: str | None = None
@@ -148,34 +147,33 @@ class Correspondence(Queries):
         """
         id_ = self._ticket(ticket)
         check(by, Action.ATTEMPT_DELIVERY, Facts(f"ticket {number_of(id_)}"))
-        recorded = self._with_whole_texts(self._recorded(id_, by, Action.SHOW_TICKET))
-        events = [r.event for r in recorded]
-        state = cast("Ticket", project(None, id_, events))
+        events = [r.event for r in self._recorded(id_, by, Action.SHOW_TICKET)]
+        state, people = cast("Ticket", project(None, id_, events)), self._people()
         event = _message(events, comment)
         if comment in state.redacted or (event.sealed is not None and event.body is None and not event.attachments):
             raise Unsendable("unreadable", "the comment was redacted or its customer forgotten")
         sources = self._sources(events)
-        people = self._people(state, events, sources)
-        if not people:
+        found = _recipients(people, state, events, sources)
+        if not found:
             raise Unsendable("no_address", "neither the requester nor a participant has a mail address")
         acknowledgement = event.meta.actor == ACKNOWLEDGEMENT
         subject, topic = subject_of(events[0].subject, state.number, first=comment == 1)
         sender = self._sender()
         tokens, plus = self.tokens, self._settings.plus_mailbox is not None
         message_id = _known_id(events, comment) or tokens.message_id(id_, comment)
-        language = getattr(event, "language", None) or self._language(state, events)
+        language = event.language or _language(people, state, events)
         origins = {version: source.message_id for version, source in sources.items() if source.message_id}
         mail = Mail(
             ticket=id_,
             number=state.number,
             message_id=message_id,
             sender=sender,
-            to=[(name, address) for _, name, address in people[:1]],
-            cc=[(name, address) for _, name, address in people[1:]],
+            to=[(name, address) for _, name, address in found[:1]],
+            cc=[(name, address) for _, name, address in found[1:]],
             reply_to=tokens.reply_address(id_) if plus else _plain(self._settings.mail_reply_to),
             subject=subject,
             topic=topic,
-            text=self._text(state, events, event, language),
+            text=self._text(people, state, events, event, language),
             marker=tokens.marker(id_),
             conversation=conversation(events, comment, origins),
             date=now,
@@ -189,24 +187,16 @@ class Correspondence(Queries):
             build(mail),
             message_id,
             "" if acknowledgement else bounces,
-            people[0][2] if people[0][0] == self._standing(state.requester_id) else None,
-            tuple((customer, address) for customer, _, address in people),
+            found[0][2] if found[0][0] == people.standing(state.requester_id) else None,
+            tuple((customer, address) for customer, _, address in found),
         )
 
     def mail_addresses(self, customer: UUID) -> Sequence[str]:
         """Return a customer's mail addresses, opened, the best to write to first: verified ones, then the latest."""
-        found: list[tuple[bool, int, str]] = []
-        for id_ in self._same_person(customer):
-            state, events = self._customer_events(id_)
-            if state is None or state.forgotten:
-                continue
-            sure = {version: a in _SURE for version, kind, a in state.identities if kind is IdentityKind.MAIL}
-            found += [
-                (sure[event.originator_version], event.originator_version, event.value)
-                for event in events
-                if isinstance(event, cv.Identified) and event.originator_version in sure and event.value
-            ]
-        return list(dict.fromkeys(value for _, _, value in sorted(found, reverse=True)))
+        return self._people().addresses(customer)
+
+    def _people(self) -> People:
+        return People(self._customer_events)
 
     def _sender(self) -> tuple[str, str]:
         if self._settings.mail_from is None:
@@ -215,17 +205,18 @@ class Correspondence(Queries):
             )
         return parseaddr(self._settings.mail_from)
 
-    def _text(self, state: Ticket, events: Sequence[Event], event: Event, language: str | None) -> str:
+    def _text(self, people: People, state: Ticket, events: Sequence[Event], event: Event, language: str | None) -> str:
         """Return what the mail says: an agent's text in the frame of ``reply.txt``, any other as it is."""
         changes = [e for e in events if isinstance(e, ev.CommentCorrected) and e.comment == event.originator_version]
-        text: str = (changes[-1] if changes else cast("ev.Commented", event)).body or ""
+        text: str = cast("ev.Commented", self._whole(changes[-1] if changes else event)).body or ""
         if not event.meta.actor.is_staff:
             return text
-        return self.templates.render("reply", language, {**self._values(state, events, event.meta.actor), "text": text})
+        values = {**self._values(people, state, events, event.meta.actor), "text": text}
+        return self.templates.render("reply", language, values)
 
-    def _values(self, state: Ticket, events: Sequence[Event], by: Actor) -> dict[str, str | None]:
+    def _values(self, people: People, state: Ticket, events: Sequence[Event], by: Actor) -> dict[str, str | None]:
         """Return the placeholders' values for a ticket."""
-        requester = self._standing(state.requester_id)
+        requester = people.standing(state.requester_id)
         base, link = self._settings.base_url, None
         if base is not None and requester is not None:
             link = f"{base.rstrip('/')}/{self.tokens.link_token(state.id, requester, state.opened_at + LINK_DAYS)}"
@@ -233,42 +224,11 @@ class Correspondence(Queries):
         return {
             "number": state.number,
             "subject": cast("ev.Opened", events[0]).subject,
-            "customer_name": None if requester is None else self._name(requester),
+            "customer_name": people.name(requester),
             "company": name or address.rpartition("@")[2] or None,
             "agent": by.id if by.is_staff else None,
             "status_link": link,
         }
-
-    def _language(self, state: Ticket, events: Sequence[Event], detected: str | None = None) -> str | None:
-        """Return the customer's language: as stated, else of the message, else of the ticket."""
-        requester = self._standing(state.requester_id)
-        stated = None if requester is None else self._customer_events(requester)[0]
-        return (stated.language if stated else None) or detected or cast("ev.Opened", events[0]).language
-
-    def _people(
-        self, state: Ticket, events: Sequence[Event], sources: dict[int, mv.Received]
-    ) -> list[tuple[UUID, str, str]]:
-        """Return customer, name and address of whoever a mail goes to, the requester first; who has none is left out."""
-        wanted = [state.requester_id, *sorted(state.participants)]
-        people: dict[str, tuple[UUID, str, str]] = {}
-        for customer in dict.fromkeys(filter(None, map(self._standing, wanted))):
-            last = self._last_used(customer, events, sources)
-            for address in (*last, *self.mail_addresses(customer)):
-                usable = mail_address(address)
-                if usable is not None and usable.isascii():
-                    people.setdefault(usable, (customer, self._name(customer) or "", usable))
-                    break
-        return list(people.values())
-
-    def _last_used(self, customer: UUID, events: Sequence[Event], sources: dict[int, mv.Received]) -> Iterable[str]:
-        """Return the address that the customer last wrote from in this ticket, where it is theirs still."""
-        own = set(self.mail_addresses(customer))
-        for event in reversed(events):
-            source = sources.get(event.originator_version)
-            for sender in source.identities or () if source is not None else ():
-                if sender.kind is IdentityKind.MAIL and sender.value in own:
-                    return (sender.value,)
-        return ()
 
     def _sources(self, events: Sequence[Event]) -> dict[int, mv.Received]:
         """Return the inbound messages that the ticket's messages came with, opened, by the latter's version."""
@@ -298,30 +258,43 @@ class Correspondence(Queries):
             files.append(OutgoingFile(file.name, file.media_type, content))
         return files
 
-    def _name(self, customer: UUID) -> str | None:
-        _, events = self._customer_events(customer)
-        names = [e.name for e in events if isinstance(e, cv.Registered | cv.Described) and e.name is not None]
-        return names[-1] if names else None
-
     def _customer_events(self, customer: UUID) -> tuple[Customer | None, list[Event]]:
         records = self._log.load((customer,)).streams.get(customer, ())
         events = [self._codec.decode(record) for record in records]
         state = project(None, customer, events)
         return (state if isinstance(state, Customer) else None), self._opened(events)
 
-    def _same_person(self, customer: UUID) -> list[UUID]:
-        """Return a customer's record and those merged into it."""
-        found, todo = list[UUID](), [customer]
-        while todo:
-            id_ = todo.pop(0)
-            state = self._executor.load((id_,))[id_]
-            if id_ not in found and isinstance(state, Customer):
-                found.append(id_)
-                todo += sorted(state.absorbed)
-        return found
 
-    def _standing(self, customer: UUID | None) -> UUID | None:
-        return None if customer is None else self._executor.standing_for(customer)
+def _language(people: People, state: Ticket, events: Sequence[Event], detected: str | None = None) -> str | None:
+    """Return the customer's language: as stated, else of the message, else of the ticket."""
+    stated = people.language(people.standing(state.requester_id))
+    return stated or detected or cast("ev.Opened", events[0]).language
+
+
+def _recipients(
+    people: People, state: Ticket, events: Sequence[Event], sources: dict[int, mv.Received]
+) -> list[tuple[UUID, str, str]]:
+    """Return customer, name and address of whoever a mail goes to, the requester first; who has none is left out."""
+    wanted = [state.requester_id, *sorted(state.participants)]
+    found: dict[str, tuple[UUID, str, str]] = {}
+    for customer in dict.fromkeys(filter(None, map(people.standing, wanted))):
+        own = people.addresses(customer)
+        for address in (*_last_used(own, events, sources), *own):
+            usable = mail_address(address)
+            if usable is not None and usable.isascii():
+                found.setdefault(usable, (customer, people.name(customer) or "", usable))
+                break
+    return list(found.values())
+
+
+def _last_used(own: Sequence[str], events: Sequence[Event], sources: dict[int, mv.Received]) -> Iterable[str]:
+    """Return which of a customer's *own* addresses the newest message of theirs in the ticket came from."""
+    for event in reversed(events):
+        source = sources.get(event.originator_version)
+        for sender in source.identities or () if source is not None else ():
+            if sender.kind is IdentityKind.MAIL and sender.value in own:
+                return (sender.value,)
+    return ()
 
 
 def _message(events: Iterable[Event], version: int) -> ev.Opened | ev.Commented:
