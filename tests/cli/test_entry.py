@@ -51,6 +51,11 @@ def test_a_letter_of_somebody_known_is_added_with_its_scans(own_cli: Cli, desk: 
     files = [(file["name"], file["danger"]) for file in message["attachments"]]
     assert files == [("scan.pdf", None), ("tool.exe", "executable")]
     assert message["attachments"][0]["media_type"] == "application/pdf"
+    assert own_cli.ok("ticket", "attachment", desk.fresh, 2) == "%PDF-1.7"
+    own_cli.ok("ticket", "attachment", desk.fresh, 2, 1, "--output", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"MZ"
+    assert "File exists" in own_cli.fails(2, "ticket", "attachment", desk.fresh, 2, 1, "--output", tmp_path / "copy")
+    assert "no attachment 2 of message 2" in own_cli.fails(4, "ticket", "attachment", desk.fresh, 2, 2)
     shown = own_cli.ok("ticket", "show", desk.fresh)
     assert "attachment tool.exe (2 bytes, executable)" in shown
     refused = own_cli.fails(

@@ -10,7 +10,9 @@ import pytest
 
 from tests.sealing.builders import OTHER, PERSON, TICKET, commented, ring_of
 from tests.support.postgres import Postgres
+from ticketcore import Actor, AttachmentContent, FileSource, Role, Settings, TicketCore
 from ticketcore.domain.base import Event
+from ticketcore.errors import NotFound
 from ticketcore.sealing import Sealer
 from ticketcore.store.codec import Codec
 from ticketcore.store.keys_postgres import PostgresKeyStore
@@ -80,6 +82,36 @@ def test_no_file_of_the_server_holds_a_personal_word_and_a_forgotten_persons_are
     assert found_in(data, {beacon.encode(): "beacon"}), "the search itself must be able to find"
     assert found_in(data, needles) == []
     store.close()
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_no_file_of_the_server_holds_a_word_of_an_attached_file_and_a_forgotten_persons_do_not_open(
+    postgres: Postgres, database: str, tmp_path: Path
+) -> None:
+    words, beacon = unheard_of_words(4), unheard_of_words(1)[0]
+    shop, officer = Actor.system("shop"), Actor(role=Role.PRIVACY_OFFICER, id="dpo")
+    settings = Settings(dsn=database, key_file=tmp_path / "keys.json", inline=True)
+    with TicketCore.open(settings, migrate=True, make_keys=True) as core:
+        person, other = (core.register_customer(by=shop).number for _ in range(2))
+        contents = [word.encode() * 60_000 for word in words[:2]]  # parts of a mebibyte, and more than one
+        files = [
+            AttachmentContent(name=f"{words[2]}.txt", content=contents[0]),
+            AttachmentContent(name=f"{words[3]}.txt", content=FileSource.of_chunks([contents[1]])),
+        ]
+        tickets = [
+            core.open_ticket(channel="mail", requester=owner, attachments=files, category=beacon, by=shop).number
+            for owner in (person, other)
+        ]
+        core.forget(person, reason="asked to", by=officer)
+        with pytest.raises(NotFound):
+            core.attachment(tickets[0], message=1, index=0, by=shop)
+        assert core.attachment(tickets[1], message=1, index=1, by=shop) == contents[1]
+        core.catch_up()
+    checkpoint(postgres)
+    data = postgres.folder / "pgdata"
+    assert found_in(data, {beacon.encode(): "beacon"}), "the search itself must be able to find"
+    assert found_in(data, {form: word for word in words for form in forms(word)}) == []
 
 
 @pytest.mark.parametrize("offset", range(6))

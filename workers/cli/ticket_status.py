@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,5 +69,23 @@ def link(
         say(url or token)
 
 
-commands: list[Callable[..., None]] = [status, link]
+def attachment(
+    number: Annotated[str, typer.Argument(help="The ticket's number.")],
+    message: Annotated[int, typer.Argument(help="The message's number in the ticket, as `ticket show` says it.")],
+    index: Annotated[int, typer.Argument(help="Which of its attachments, from 0.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write, which must not exist; standard output by default.")
+    ] = None,
+    as_: AsOption = None,
+) -> None:
+    """Write an attachment to a file or to standard output, piece by piece; each is checked before it is written."""
+    with ExitStack() as stack:
+        core = stack.enter_context(opened())
+        parts = core.attachment_stream(number, by=actor(as_, Role.AGENT), message=message, index=index)
+        file = sys.stdout.buffer if output is None else stack.enter_context(output.open("xb"))
+        for part in parts:
+            file.write(part)
+
+
+commands: list[Callable[..., None]] = [status, link, attachment]
 """What is added to ``ticketcore ticket``."""
