@@ -146,12 +146,8 @@ def free_report(
     sure = any(sign.header in ("return-path", "from") for sign in signs)  # an empty one; a mailer daemon
     if not (_FAILED_SUBJECT.search(subject[:300]) or (daemon and (sure or _FAILED_SUBJECT.search(text[:2_000])))):
         return None
-    import email
-
-    from flufl.bounce import all_failures
-
     try:
-        temporary, permanent = all_failures(email.message_from_bytes(raw[: limits.bounce]))
+        temporary, permanent = _failures(raw[: limits.bounce], senders)
     except Exception:  # noqa: BLE001 - its patterns are written for mails that are whole
         return None
     late = not permanent or _DELAY.search(text[:20_000]) is not None
@@ -161,6 +157,22 @@ def free_report(
     return _free(addresses, text, "delayed" if late else "failed"), Evidence(
         "bounce", "text", ", ".join(addresses)[:200]
     )
+
+
+def _failures(raw: bytes, senders: tuple[Mailbox, ...]) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Return the addresses that flufl.bounce finds: those that failed for now, and those that failed for good."""
+    import email
+    import logging
+
+    from flufl.bounce import all_failures
+
+    logging.getLogger("flufl.bounce").disabled = True  # it logs each of its twenty steps, and raises what it logs
+    message = email.message_from_string(raw.decode("ascii", "replace").replace("\ufffd", "?"))
+    author = senders[0].address if senders else ""
+    del message["From"]
+    message["From"] = author if author.isascii() and author.isprintable() and author else "<>"  # some steps need one
+    temporary, permanent = all_failures(message)
+    return frozenset(temporary), frozenset(permanent)
 
 
 _QUOTED_ID: Final = re.compile(r"^[>\s]{0,10}Message-ID:\s{0,5}(<[^<>\s]{3,300}>)", re.IGNORECASE | re.MULTILINE)
