@@ -188,6 +188,20 @@ def test_a_file_s_name_is_read_and_harmless(headers: list[str], name: str) -> No
     assert [one.name for one in found.attachments] == [name]
 
 
+def test_a_text_with_a_file_name_is_the_text_if_it_comes_first() -> None:
+    inline = part(PLAIN + "; name=text.txt", "Hello", "Content-Disposition: inline; filename=text.txt")
+    more = part(PLAIN, "notes", "Content-Disposition: inline; filename=notes.txt")
+    found = read(content=multipart("mixed", inline, FILE, more))
+    assert (found.text, [one.name for one in found.attachments]) == ("Hello", ["a.pdf", "notes.txt"])
+
+
+def test_what_is_only_indented_is_no_quote() -> None:
+    found = body(
+        b"<p>one</p><blockquote style='margin:0 0 0 40px;border:none;padding:0px'><p>two</p></blockquote>", "text/html"
+    )
+    assert found.reply_text == "one\n\ntwo"
+
+
 def test_a_forwarded_mail_is_one_attachment_named_by_its_subject() -> None:
     inner = mail("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=") + FILE
     found = read(content=multipart("mixed", part(PLAIN, "see below"), part("message/rfc822", inner)))

@@ -216,6 +216,7 @@ def test_headers_are_kept_decoded_and_asked_for_by_name() -> None:
         (b"Subject: s\rFrom: a@a.example\r\rt\r", "s", "t\n"),
         (b"Subject: s\nFrom: a@a.example\r\n\nt\r\nu\rv\n", "s", "t\nu\nv\n"),
         (b"Subject : s\r\n\r\nt", "s", "t"),
+        (b"\xef\xbb\xbfSubject: s\r\n\r\nt", "s", "t"),
         (b"junk line\r\nSubject: s\r\n\r\nt", "s", "t"),
         (b"From: a@a.example\r\nno header at all\r\nSubject: s\r\n\r\nt", "s", "t"),
         (

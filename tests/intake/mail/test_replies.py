@@ -96,6 +96,8 @@ def test_a_quote_is_told_by_the_headers_over_it(block: str) -> None:
         "From: my point of view\nthis is fine.",
         "To: do\nData: all of it",
         "He wrote:\n\nHello there.",
+        "On 5 May your colleague wrote:\n\nwe shall refund it\n\nbut nothing happened.",
+        '"Bo wrote:\n\nsomething',
         "- one\n- two\n- Three",
         "a -- b\nc __ d",
         "Dear all:\nsee 5 > 4\nand 3 < 4",

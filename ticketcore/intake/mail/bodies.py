@@ -155,7 +155,9 @@ class Bodies:
         disposition, named = parameters(part.value("content-disposition", defects), "content-disposition", defects)
         filename = named.get("filename", "")
         attached = disposition == "attachment" and not (root and not filename)
-        is_file = attached or (bool(filename) and not root) or ("name" in part.parameters and bool(self._blocks))
+        first = not self._blocks  # some programs give even the text of the mail a file name
+        is_file = attached or (bool(filename) and not root and not (first and disposition == "inline"))
+        is_file = is_file or ("name" in part.parameters and not first)
         if kind in ("text/plain", "text/html") and not is_file:
             self._text(part)
             return

@@ -27,6 +27,7 @@ _BLOCKS: Final = _names(
 )
 _SPACED: Final = _names("p h1 h2 h3 h4 h5 h6 blockquote")
 _SKIPPED: Final = _names("head script style title template noembed iframe object")
+_NO_BORDER: Final = re.compile(r"border(?:-left)?\s{0,5}:\s{0,5}(?:none|0)", re.IGNORECASE)
 _HIDDEN: Final = re.compile(r"display\s{0,5}:\s{0,5}none", re.IGNORECASE)
 
 
@@ -134,7 +135,7 @@ def _enter(node: Any, writer: _Writer, links: list[tuple[str, int]]) -> Any:
             writer.text(" ")
     elif tag in _BLOCKS:
         writer.block(spaced=tag in _SPACED)
-        if tag == "blockquote":
+        if tag == "blockquote" and _quotes(node):
             writer.quotes += 1
         elif tag == "pre":
             writer.pre += 1
@@ -148,6 +149,13 @@ def _enter(node: Any, writer: _Writer, links: list[tuple[str, int]]) -> Any:
             writer.text("-" * 20)
             writer.block()
     return node.child
+
+
+def _quotes(node: LexborNode) -> bool:
+    """Return whether a blockquote quotes; without a border some programs only indent by it."""
+    return (
+        node.attributes.get("type") == "cite" or _NO_BORDER.search((node.attributes.get("style") or "")[:5_000]) is None
+    )
 
 
 def _item(writer: _Writer) -> None:
@@ -170,7 +178,7 @@ def _leave(node: Any, writer: _Writer, links: list[tuple[str, int]]) -> None:
             writer.text(f" <{href}>" if shown else f"<{href}>")
     elif tag in _BLOCKS:
         writer.block(spaced=tag in _SPACED and tag != "blockquote")
-        if tag == "blockquote":
+        if tag == "blockquote" and _quotes(node):
             writer.quotes = max(0, writer.quotes - 1)
             writer.block(spaced=True)
         elif tag == "pre":

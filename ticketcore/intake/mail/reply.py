@@ -23,6 +23,7 @@ _DELIMITER: Final = re.compile(r"(?:-- ?|—|__|--\xa0)[ \t]*\n?\Z")
 _RULE: Final = re.compile(r"[ \t*]{0,10}[_-]{10,}[ \t*]*\n?\Z")
 _NAME_DASH: Final = re.compile(r"[-–—]{1,2} ?[A-Z][\w.'-]{0,30}(?: [A-Z][\w.'-]{0,30}){0,3}[ \t]*\n?\Z")
 _AUTHOR: Final = re.compile(r"\b(?:19|20)\d\d(?!\d).{1,100}<[^@<>\s]{1,100}@[^@<>\s]{1,200}>:?\s*\Z", re.DOTALL)
+_EXACT: Final = re.compile(r"\d[:.h]\d\d|(?:19|20)\d\d|\d[./-]\d|@")  # a time, a year, a date or an address
 _DIGIT: Final = re.compile(r"\d")
 _MARKS: Final = " \t\n-_=~#*>|:"
 _LONG: Final = 1_000  # characters; a longer line introduces nothing
@@ -138,19 +139,22 @@ def _introduction(lines: list[str], kinds: list[FragmentKind], number: int, *, q
     lower = line.lower()
     if not any(word in lower for word in WROTE):  # some name the date and the author, and no more
         return number if STRONG.match(line) and _AUTHOR.search(line) else None
-    if STRONG.match(line) and _DIGIT.search(line):
+    following = _next_line(lines, number + 1)
+    quoted = quoted or (following < len(lines) and lines[following].lstrip().startswith(">"))
+    if STRONG.match(line) and (_EXACT.search(line) or (quoted and _DIGIT.search(line))):
         return number
     for at in range(number - 1, max(-1, number - 1 - _BACK), -1):  # broken over several lines
         if kinds[at] is _QUOTE or len(lines[at]) > _LONG or lines[at].isspace():
             break
-        if STRONG.match(lines[at]) and _DIGIT.search(lines[at]):
+        if (
+            STRONG.match(lines[at])
+            and _DIGIT.search(lines[at])
+            and (quoted or _EXACT.search("".join(lines[at : number + 1])))
+        ):
             return at
-    if WEAK.match(line) or (_DIGIT.search(line) and "@" in line):
+    if "@" in line and ("<" in line or WEAK.match(line) or _DIGIT.search(line)):
         return number
-    following = _next_line(lines, number + 1)
-    if quoted or (following < len(lines) and lines[following].lstrip().startswith(">")):
-        return number
-    return None
+    return number if quoted else None
 
 
 def _header_block(lines: list[str], number: int) -> int | None:

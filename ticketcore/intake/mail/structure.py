@@ -8,6 +8,7 @@ What is well-formed is cut alike by both; a test compares them.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -79,7 +80,7 @@ def parse_structure(raw: bytes, limits: Limits, defects: list[str]) -> Part:
     if b"\r" in raw[:_HEAD] and b"\n" not in raw[:_HEAD]:
         defects.append("lines end in a carriage return alone")
         raw = raw.replace(b"\r", b"\n")
-    start = 0
+    start = len(BOM_UTF8) if raw.startswith(BOM_UTF8) else 0
     if raw.startswith((b"\r", b"\n")):
         stripped = len(raw) - len(raw.lstrip(b"\r\n"))
         name, colon, _ = raw[stripped : stripped + 200].partition(b":")
