@@ -115,25 +115,28 @@ class _Import:
     def take(self, wanted: _Wanted) -> str:
         """Bring one row in and return what became of it."""
         row_id = uuid5(_NAMES, f"{self._core.log.name}\0{self._mapping.system}\0{wanted.external}\0{wanted.digest()}")
-        customer = self._known(wanted)
+        key, *others = wanted.identities
+        customer = self._core.match_customer([key], by=self._by).customer
         done_id = uuid5(row_id, str(self._before(customer, row_id)))
         if self._core.log.load((), done_id).receipt is not None:
             return "unchanged"
         if customer is None:
+            customer = self._known(others)
+        else:
+            self._check_owners(customer, others)
+        if customer is None:
             return self._register(wanted, row_id, done_id)
         return self._change(number_of(customer), wanted, row_id, done_id)
 
-    def _known(self, wanted: _Wanted) -> UUID | None:
-        """Return the customer that a row is about: by its key, else by its identities."""
-        key, *others = wanted.identities
-        by_key = self._core.match_customer([key], by=self._by).customer
-        if by_key is not None:
-            for one in others:
-                owner = self._core.match_customer([one], by=self._by).customer
-                if owner is not None and owner != by_key:
-                    raise RowRejected(f"its {one.kind.value} is {number_of(owner)}'s")
-            return by_key
-        match = self._core.match_customer(others, by=self._by)
+    def _check_owners(self, customer: UUID, identities: Sequence[Identity]) -> None:
+        for one in identities:
+            owner = self._core.match_customer([one], by=self._by).customer
+            if owner is not None and owner != customer:
+                raise RowRejected(f"its {one.kind.value} is {number_of(owner)}'s")
+
+    def _known(self, identities: Sequence[Identity]) -> UUID | None:
+        """Return the customer whose all *identities* are, as far as they are anybody's, and who has no key yet."""
+        match = self._core.match_customer(identities, by=self._by)
         if match.ambiguous:
             raise RowRejected(f"its identities belong to {', '.join(map(number_of, match.customers))}: merge them")
         if match.customer is None:
@@ -142,8 +145,9 @@ class _Import:
         prefix = f"{self._mapping.system}:"
         shown = self._core.show_customer(number, by=self._by)
         other = [
-            i.value for i in shown.identities if i.kind is IdentityKind.EXTERNAL and (i.value or "").startswith(prefix)
-        ]
+            one.value for one in shown.identities
+            if one.kind is IdentityKind.EXTERNAL and (one.value or "").startswith(prefix)
+        ]  # fmt: skip
         if other:
             raise RowRejected(f"an identity of it belongs to {number}, which is {other[0]} already")
         return match.customer
