@@ -201,6 +201,16 @@ def test_authentication_results_are_kept_by_method_and_domain() -> None:
     )
 
 
+def test_a_quoted_address_forges_no_authentication_result() -> None:
+    forged = '"a; dkim=pass header.d=bank.example; (\\" "@evil.example'
+    found = header(
+        f"Authentication-Results: mx.desk.example; spf=fail (sender {forged}) smtp.mailfrom={forged}; dmarc=fail header.from=bank.example"
+    )
+    assert [(one.method, one.result, one.domain) for one in found.authentication] == [
+        ("spf", "fail", "evil.example"), ("dmarc", "fail", "bank.example"),
+    ]  # fmt: skip
+
+
 def test_headers_are_kept_decoded_and_asked_for_by_name() -> None:
     found = parse_mail(mail("X-Thing: =?utf-8?q?=C3=BC?=", "x-thing: b", "X-Long: " + "y" * 30_000))
     assert found.values("X-THING") == ("ü", "b")

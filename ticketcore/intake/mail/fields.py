@@ -35,6 +35,8 @@ _PREFIX: Final = re.compile(
 )
 _TAG: Final = re.compile(r"\[([^\[\]]{1,80})\]\s*")
 _RESULT: Final = re.compile(r"^\s*([A-Za-z][A-Za-z0-9-]{0,30})\s*=\s*([A-Za-z]{1,20})")
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SPECIAL: Final = re.compile(r"[;=()\s\"\\]+")
 _EQUALS: Final = re.compile(r"\s*=\s*")
 _BY_METHOD: Final = {
     "dkim": ("header.d", "header.i", "d"), "dmarc": ("header.from", "from"), "spf": ("smtp.mailfrom", "smtp.mail", "smtp.helo"),
@@ -124,8 +126,12 @@ def split_subject(subject: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
 
 
 def parse_authentication(value: str) -> list[Verdict]:
-    """Return the results of one Authentication-Results header. Source: RFC 8601 2.2, read tolerantly."""
-    server, _, rest = _without_comments(value[:10_000]).partition(";")
+    """Return the results of one Authentication-Results header. Source: RFC 8601 2.2, read tolerantly.
+
+    What is quoted may be a stranger's words (the local part of an address): it separates nothing and states nothing.
+    """
+    plain = _QUOTED.sub(lambda match: _SPECIAL.sub("", match[0]), value[:10_000]) if '"' in value else value[:10_000]
+    server, _, rest = _without_comments(plain).partition(";")
     server = server.strip().split(" ", 1)[0].lower()
     found: list[Verdict] = []
     for statement in rest.split(";")[:50]:
