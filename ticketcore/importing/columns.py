@@ -102,7 +102,8 @@ class Common:
         Raises:
             RowRejected: it has none, one of another form, or one that lies in the future.
         """
-        return self.happened(cells[self._time], self._time_column)
+        text = cells[self._time]
+        return self._happened.get(text) or self.happened(text, self._time_column)
 
     def happened(self, text: str, column: str) -> datetime:
         """Return when something happened, in UTC. A ticket's time never goes back, so a wrong one would hold it there.
@@ -110,9 +111,9 @@ class Common:
         Raises:
             RowRejected: it is of another form, or lies in the future.
         """
-        at = self._happened.get(text)
-        if at is not None:
-            return at
+        known = self._happened.get(text)
+        if known is not None:
+            return known
         at = self.times.parse(text, column)
         if at > self._latest:
             latest = self._latest.isoformat(timespec="seconds")
@@ -125,18 +126,19 @@ class Common:
 
     def actor(self, cells: list[str]) -> Who:
         """Return who acted; the source itself where nobody is named."""
-        return self.actors.nobody if self._actor is None else self._who(cells[self._actor], self._actor_column or "")
+        if self._actor is None:
+            return self.actors.nobody
+        text = cells[self._actor]
+        return self._whos.get(text) or self._who(text, self._actor_column or "")
 
     def actor_in(self, cells: list[str], column: str) -> Who | None:
         """Return who is named in *column*."""
         text = cells[self._places[column]]
-        return None if text in self.null else self._who(text, column)
+        return None if text in self.null else self._whos.get(text) or self._who(text, column)
 
     def _who(self, text: str, column: str) -> Who:
-        who = self._whos.get(text)
-        if who is None:
-            name = None if text in self.null else self.labels.check(text, column)
-            who = room(self._whos)[text] = self.actors.get(name)
+        name = None if text in self.null else self.labels.check(text, column)
+        who = room(self._whos)[text] = self.actors.get(name)
         return who
 
     def label(self, cells: list[str], column: str) -> str | None:

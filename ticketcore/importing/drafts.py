@@ -95,6 +95,8 @@ class Writer:
 
     def source(self, line: int, state: str | None = None, stated: Mapping[str, str] | None = None) -> str:
         """Return where an event comes from, as :class:`ticketcore.domain.base.Source` has it, as JSON."""
+        if state is None and not stated:
+            return f'{{"line":{line}}}'
         where = "" if state is None else f',"state":{self.text(state)}'
         if stated:
             where += f',"stated":{self._mapping(stated)}'

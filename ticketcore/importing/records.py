@@ -54,7 +54,7 @@ class Records:
         self.stated = StatedColumns(mapping.stated, common)
         self._pick = self._groups(mapping)
         self._same = self._draft(ev.Updated, {})
-        self._moves: dict[tuple[Status, str], tuple[Draft, ...]] = {}
+        self._moves: dict[Status, dict[str, tuple[tuple[Draft, ...], str | None]]] = {status: {} for status in Status}
         self._owners: dict[tuple[str, ...], Draft] = {}
         self._classes: dict[tuple[str, ...], Draft] = {}
 
@@ -95,22 +95,30 @@ class Records:
             return
         at = common.time(cells)
         who = common.actor(cells)
-        now = self._pick(cells)
-        if now == case.cells and not case.held:
-            self._desk.record(case, self._same, at, who, self._source(row.line), None)
-        else:
-            self._next(case, row, at, who, now)
+        now, before = self._pick(cells), case.cells
+        if not case.held:
+            if now == before:
+                self._desk.record(case, self._same, at, who, self._source(row.line), None)
+                return
+            if now[1:] == before[1:]:
+                moves, end = self._moved(case.status, now[0])
+                if end is None and len(moves) == 1:  # as _next() does, of every third row
+                    moved = f"{before[0]} -> {now[0]}"
+                    self._desk.record(case, moves[0], at, who, self._source(row.line, now[0]), moved)
+                    case.cells = now
+                    return
+        self._next(case, row, at, who, now)
 
     def held_back(self) -> int:
         """Return how many stated values still wait for their time."""
         return sum(len(case.held or ()) for case in self._cases.values())
 
-    def _moved(self, status: Status, state: str) -> tuple[Draft, ...]:
-        """Return the events that bring a ticket from *status* to a state of the source."""
-        found = self._moves.get((status, state))
+    def _moved(self, status: Status, state: str) -> tuple[tuple[Draft, ...], str | None]:
+        """Return the events that bring a ticket from *status* to a state of the source, and which end that is."""
+        found = self._moves[status].get(state)
         if found is None:
-            found = tuple(self._draft(*step) for step in steps(status, self._step(state), state))
-            self._moves[status, state] = found
+            moves = tuple(self._draft(*step) for step in steps(status, self._step(state), state))
+            found = room(self._moves[status])[state] = (moves, _end(moves))
         return found
 
     def _step(self, state: str) -> Step:
@@ -136,10 +144,11 @@ class Records:
         fields = common.opening(cells)
         wanted = common.requester(cells)
         fresh = step is Step.NEW
-        moves = () if fresh else self._moved(Status.OPEN if "agent_id" in fields else Status.NEW, state)
+        began = Status.OPEN if "agent_id" in fields else Status.NEW
+        moves, end = ((), None) if fresh else self._moved(began, state)
         drafts = [self._draft(ev.SlaBreached, {"target": target}) for target in self._breaches(cells, None)]
         recorded, held = at_opening(self.stated.find(cells, changed=True, end=None), opened_at)
-        later = self.stated.find(cells, changed=False, end=_end(moves))
+        later = self.stated.find(cells, changed=False, end=end)
         texts = {c: common.texts.check(cells[i], c) for i, c in self._changes if cells[i] not in common.null}
         id_ = desk.ticket_id(name, opened_at)
         if wanted is not None:
@@ -155,6 +164,7 @@ class Records:
         common, cells, before, draft = self._common, row.cells, case.cells, self._draft
         drafts: list[Draft] = []
         moves: tuple[Draft, ...] = ()
+        end: str | None = None
         found: list[Found] = []
         wanted = None
         if now != before:
@@ -174,13 +184,15 @@ class Records:
             if now[self._in_changes] != before[self._in_changes]:
                 extra |= self._changed(cells, before[self._in_changes])
             if now[0] != before[0]:
-                moves = self._moved(_after(case.status, drafts), now[0])
+                moves, end = self._moved(_after(case.status, drafts), now[0])
             if extra:
                 if moves and moves[-1].cls is ev.Updated:
                     moves = (*moves[:-1], draft(ev.Updated, {**moves[-1].fields, "changes": extra}))
                 else:
                     drafts.append(draft(ev.Updated, {"changes": extra}))
-            found = self.stated.find(cells, changed=now[self._in_stated] != before[self._in_stated], end=_end(moves))
+            changed = now[self._in_stated] != before[self._in_stated]
+            if changed or end is not None:
+                found = self.stated.find(cells, changed=changed, end=end)
         if not drafts and not moves:
             drafts.append(self._same)
         told = take(case, found, at) if found or case.held else None
@@ -256,13 +268,16 @@ class Records:
         begin = 0 if case.status is Status.CLOSED else len(drafts)
         end = begin + len(moves)
         ordered = [*moves, *drafts] if begin == 0 else [*drafts, *moves]
+        if told is None and len(ordered) == 1 and not moves:
+            record(case, ordered[0], at, who, source(line), None)
+            return
         for number, draft in enumerate(ordered):
             moving = begin <= number < end
             stated, first = first, None
             if on_end and draft.cls in _ENDS:
                 stated, on_end = {**(stated or {}), **on_end}, None
             where = source(line, state if moving and number == end - 1 else None, stated)
-            moved = f"{before} -> {state}" if moving and draft.cls.TOPIC in case.refused else None
+            moved = f"{before} -> {state}" if moving else None
             record(case, draft, at, who, where, moved)
 
 
