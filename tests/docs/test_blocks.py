@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import psycopg
@@ -116,11 +117,21 @@ def test_the_import_by_library_call_runs(tmp_path: Path, monkeypatch: pytest.Mon
         )
 
 
+def test_the_mail_of_the_page_on_mail_is_read() -> None:
+    (code,) = blocks("docs/mail.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/mail.md", "exec"), names)
+    assert names["mail"].subject_base == "Parcel"
+    assert names["mail"].references == ("1@example.org", "2@desk.example")
+
+
 def test_every_block_of_code_is_run_by_a_test() -> None:
     counted = {page.name: len(blocks(str(page.relative_to(ROOT)), "python")) for page in (ROOT / "docs").glob("*.md")}
     assert {name: count for name, count in counted.items() if count} == {
         "embedding.md": 2,
         "import.md": 1,
+        "intake.md": 1,
         "kafka.md": 1,
+        "mail.md": 1,
     }
     assert len(blocks("README.md", "python")) == 1
