@@ -23,6 +23,7 @@ from bench.place import opened
 from bench.processes import commands_processes
 from bench.profile import profile
 from bench.reading import projection, replay, storage
+from bench.rebuilding import rebuilding
 from bench.stream import stream
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "stream": stream,
     "delay": delay,
     "mail": mail,
+    "rebuild": rebuilding,
     "replay": replay,
     "storage": storage,
     "whole": whole,
