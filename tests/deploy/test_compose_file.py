@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from tests.deploy.compose import FILE, PASSWORDS, in_order, loaded, seconds
 from ticketcore.settings import Settings
+from workers.incoming.settings import IncomingSettings
 from workers.kafka.broker import VERSION
 from workers.kafka.settings import KafkaSettings
 from workers.observing.settings import ObservingSettings
@@ -95,7 +96,7 @@ def test_our_services_write_nothing_into_their_image_and_have_no_privileges() ->
 
 
 def test_workers_hold_no_keys_and_no_owner_s_password() -> None:
-    for name in OURS.keys() - {"cli", "migrate", "outgoing"}:  # who sends mail opens texts and addresses
+    for name in OURS.keys() - {"cli", "migrate", "outgoing", "intake"}:  # who sends or takes mail opens texts and addresses
         text = json.dumps(SERVICES[name]["environment"])
         assert "KEY" not in text
         assert PASSWORDS["OWNER_PASSWORD"] not in text
@@ -106,6 +107,7 @@ def test_every_variable_is_one_that_the_library_reads() -> None:
     known |= {f"TICKETCORE_KAFKA_{name.upper()}" for name in KafkaSettings.model_fields}
     known |= {f"TICKETCORE_{name.upper()}" for name in ObservingSettings.model_fields}
     known |= {f"TICKETCORE_SMTP_{name.upper()}" for name in SmtpSettings.model_fields}
+    known |= {f"TICKETCORE_INTAKE_{name.upper()}" for name in IncomingSettings.model_fields}
     used = {name for service in OURS.values() for name in service["environment"]}
     assert used <= known
 

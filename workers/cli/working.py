@@ -16,7 +16,7 @@ from projections.observing import UNWATCHED
 from projections.runner import Runner
 from projections.schema import MODELS, model_named
 from ticketcore.app import TicketCore
-from ticketcore.errors import ConfigurationError
+from ticketcore.errors import ConfigurationError, StoreUnavailable
 from ticketcore.setup import resolve
 from ticketcore.store.codec import Codec
 from ticketcore.store.postgres import PostgresLog
@@ -110,6 +110,41 @@ def outgoing(
         logger = structlog.get_logger("ticketcore.outgoing")
         logger.info("started", server=f"{smtp.host}:{smtp.server_port}", **({"dropped": dropped} if dropped else {}))
         Sender(core, smtp, **(metrics.for_outgoing(core.undelivered) if metrics else {})).run(worker.stop)
+
+
+@app.command()
+def intake() -> None:
+    """Take mail by LMTP or SMTP; a message is answered with 250 once it is recorded. Run as many as you like."""
+    try:
+        from workers.incoming.server import listening
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name!r} is not installed: expected the extra 'workers' (pip install 'ticketcore[workers]')"
+        ) from None
+    from ticketcore.intake.service import Intake
+    from workers.incoming.reception import Reception
+    from workers.incoming.settings import IncomingSettings
+
+    incoming, known = IncomingSettings.load(), resolve(settings()).model_copy(update={"inline": False})
+    with (
+        working("intake", known.log_name) as worker,
+        watched(worker, [LogStore(known.log_name, _dsn(known), None)], ["intake"]) as metrics,
+        closing(TicketCore.open(known)) as core,
+    ):
+        logger, service = structlog.get_logger("ticketcore.intake"), Intake(core)
+        reception = Reception(incoming, service.receive_mail, metrics.for_intake() if metrics else None)
+        with listening(incoming, reception) as address:
+            logger.info("intake.listening", address=address, protocol=incoming.protocol)
+            while not worker.stop.is_set():
+                try:
+                    swept = service.sweep()
+                    if metrics:
+                        metrics.round("intake")
+                    if swept:
+                        logger.info("intake.swept", messages=len(swept))
+                except StoreUnavailable as error:
+                    logger.warning("intake.retry", error=error)
+                worker.stop.wait(min(incoming.sweep, worker.settings.health_timeout / 2))
 
 
 def kafka_settings() -> KafkaSettings:

@@ -32,7 +32,7 @@ class Metrics:
     What is rare is counted by the lines that are logged of it, whether or not their level is written.
 
     Args:
-        worker: ``relay``, ``project`` or ``outgoing``.
+        worker: ``relay``, ``project``, ``outgoing`` or ``intake``.
         health: is told of finished rounds and of what hinders them.
     """
 
@@ -98,6 +98,17 @@ class Metrics:
 
         return {"on_due": on_due, "on_round": lambda: self.round("outgoing")}
 
+    def for_intake(self) -> Callable[[str, float], None]:
+        """Make the metrics of incoming mail; return what is called with each message's outcome and its seconds."""
+        taken = self._counter("intake_messages", "Messages answered, by what was decided, deferred or failed.", "outcome")
+        seconds = self._histogram("intake_seconds", "Seconds from a message's last byte to the reply.", _SECONDS)
+
+        def on_taken(outcome: str, took: float) -> None:
+            taken.labels(outcome).inc()
+            seconds.observe(took)
+
+        return on_taken
+
     def relay_leads(self, topic: str, leads: Callable[[], bool]) -> None:
         """Show whether the relay leads."""
         gauge = self._gauge("relay_leads", "1 where this relay leads, 0 where it stands by.", "topic")
@@ -159,9 +170,9 @@ class Metrics:
         if (count := self._counted.get(name)) is not None:
             count(event)
         if name.endswith(".retry"):
-            loop = {"relay.retry": "relay", "projection.retry": "log", "outgoing.retry": "outgoing"}.get(name) or event[
-                "model"
-            ]
+            loop = {"relay.retry": "relay", "projection.retry": "log", "outgoing.retry": "outgoing", "intake.retry": "intake"}.get(
+                name
+            ) or event["model"]
             self.health.trouble(loop, f"tried again after {event.get('error', 'an error')}")
 
     def _count(self, event: str, *counters: Counter) -> None:
