@@ -62,7 +62,7 @@ def _key(period: str, start: datetime) -> str:
 
 def _ends(period: str, connection: Connection, selection: Selection) -> Iterator[tuple[datetime, datetime]]:
     """Give begin and end of every period from the selection's (or the first event) to its end (or the last event)."""
-    (span,) = run(connection, "SELECT min(at) AS first, max(at) AS last FROM changes")
+    (span,) = run(connection, "SELECT min(started_at) AS first, max(started_at) AS last FROM performance.intervals")
     first, last = selection.since or span["first"], span["last"]
     if first is None or last is None:
         return

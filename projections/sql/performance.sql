@@ -69,6 +69,10 @@ CREATE TABLE tickets (
     interval_started_version integer NOT NULL
 );
 CREATE INDEX tickets_opened ON tickets (opened_at);
+-- From the opening to where the ticket was over for good, as it is known now: finds the backlog of any instant.
+CREATE INDEX tickets_life ON tickets USING gist (tstzrange(
+    opened_at, CASE WHEN status IN ('new', 'open', 'pending', 'on_hold') THEN NULL ELSE greatest(status_since, opened_at) END
+));
 
 COMMENT ON TABLE tickets IS 'One row per ticket: the facts that every figure is computed from. Calendar time unless a name says business.';
 COMMENT ON COLUMN tickets.ticket_id IS 'The ticket''s id (UUIDv8 that holds its number).';

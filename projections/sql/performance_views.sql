@@ -199,7 +199,11 @@ SELECT i.ticket_id, t.number, i.status, i.source_state, i.team_id, i.agent_id, t
     t.opened_at, extract(epoch FROM instant - t.opened_at)::double precision,
     extract(epoch FROM instant - i.started_at)::double precision
 FROM intervals i JOIN tickets t USING (ticket_id)
-WHERE i.started_at <= instant AND (i.ended_at > instant OR i.ended_at IS NULL)
+WHERE tstzrange( -- as the index tickets_life has it
+        t.opened_at,
+        CASE WHEN t.status IN ('new', 'open', 'pending', 'on_hold') THEN NULL ELSE greatest(t.status_since, t.opened_at) END
+    ) @> instant
+    AND i.started_at <= instant AND (i.ended_at > instant OR i.ended_at IS NULL)
     AND i.status IN ('new', 'open', 'pending', 'on_hold');
 END;
 COMMENT ON FUNCTION backlog_at IS 'The tickets that were new, open, pending or on hold at the instant, with status, team and agent of that instant, age since the opening and seconds in that interval.
@@ -226,8 +230,11 @@ FROM (
     SELECT s AS day, (s + interval '1 day') AT TIME ZONE zone AS ends
     FROM generate_series(first_day::timestamp, last_day::timestamp, interval '1 day') AS s
 ) AS d
-JOIN intervals i ON i.started_at < d.ends AND (i.ended_at >= d.ends OR i.ended_at IS NULL)
-JOIN tickets t USING (ticket_id)
+JOIN tickets t ON tstzrange( -- as the index tickets_life has it
+        t.opened_at,
+        CASE WHEN t.status IN ('new', 'open', 'pending', 'on_hold') THEN NULL ELSE greatest(t.status_since, t.opened_at) END
+    ) && tstzrange(d.ends - interval '1 microsecond', d.ends)
+JOIN intervals i ON i.ticket_id = t.ticket_id AND i.started_at < d.ends AND (i.ended_at >= d.ends OR i.ended_at IS NULL)
 WHERE i.status IN ('new', 'open', 'pending', 'on_hold')
 GROUP BY 1, 2
 ORDER BY 1, 2;
