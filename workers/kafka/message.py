@@ -20,7 +20,9 @@ from workers.schemas.event_schema import urn
 __all__ = ["Message", "NotOurs", "Received", "epoch_of", "message_of", "received", "source_of"]
 
 Header = tuple[str, bytes]
-_VERSION = re.compile(rb'"class_version":\s*([1-9][0-9]*)\}$')  # the codec writes it last
+_VERSION = re.compile(rb'"class_version":\s*([1-9][0-9]*)\}$')
+_VERSION_LIES_IN = -48
+"""In so many bytes at the end of a stored event: the codec writes it last."""
 
 _BIGINT, _INTEGER = 2**63 - 1, 2**31 - 1
 
@@ -75,35 +77,41 @@ def message_of(record: Record, source: bytes, previous: int) -> Message:
         source: of the log and its epoch.
         previous: position of the record before it in the partition, 0 for none.
     """
-    key, number = _names(record.originator_id)
-    found = _VERSION.search(record.state)
-    type_, schema = _types(record.topic, int(found[1]) if found else 1)
+    position, recorded_at, id_, originator_version, topic, state = record
+    key, subject = _names(id_)
+    found = _VERSION.search(state[_VERSION_LIES_IN:])
+    type_, schema = _types(topic, int(found[1]) if found else 1)
     headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", b"%b:%d" % (key, record.originator_version)),
-        ("ce_type", type_),
+        _SPEC_VERSION,
+        ("ce_id", b"%b:%d" % (key, originator_version)),
+        type_,
         ("ce_source", source),
-        ("ce_subject", number),
-        ("ce_time", record.recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
-        ("ce_dataschema", schema),
-        ("ce_sequence", b"%d" % record.position),
+        subject,
+        ("ce_time", recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
+        schema,
+        ("ce_sequence", b"%d" % position),
         ("ce_previous", b"%d" % previous),
-        ("content-type", b"application/json"),  # the binding asks for it; it is the attribute datacontenttype
+        _CONTENT_TYPE,
     ]
-    return Message(key, record.state, headers)
+    return Message(key, state, headers)
+
+
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", b"application/json")
+"""The binding asks for it; it is the attribute datacontenttype."""
 
 
 @lru_cache(maxsize=10_000)
-def _names(id_: UUID) -> tuple[bytes, bytes]:
+def _names(id_: UUID) -> tuple[bytes, Header]:
     """Return an aggregate's key and its subject."""
     key = str(id_)
-    return key.encode(), (number_of(id_) if kind_of(id_) is not None else key).encode()
+    return key.encode(), ("ce_subject", (number_of(id_) if kind_of(id_) is not None else key).encode())
 
 
 @lru_cache(maxsize=1_000)
-def _types(topic: str, version: int) -> tuple[bytes, bytes]:
+def _types(topic: str, version: int) -> tuple[Header, Header]:
     """Return an event's type and the URN of its schema."""
-    return topic.encode(), urn(topic, version).encode()
+    return ("ce_type", topic.encode()), ("ce_dataschema", urn(topic, version).encode())
 
 
 def received(message: Consumed) -> Received:
@@ -118,7 +126,7 @@ def received(message: Consumed) -> Received:
         record = Record(
             _number(headers["ce_sequence"], 1, _BIGINT),
             _moment(headers["ce_time"]),
-            UUID(id_.decode()),
+            _id(id_),
             _number(version, 1, _INTEGER),
             headers["ce_type"].decode(),
             message.value or b"",
@@ -129,6 +137,11 @@ def received(message: Consumed) -> Received:
         raise NotOurs(f"it has no header {error}") from error
     except (ValueError, TypeError, AttributeError) as error:  # whose text repeats what a stranger wrote
         raise NotOurs(f"a header is not what a relay writes ({type(error).__name__})") from error
+
+
+@lru_cache(maxsize=10_000)
+def _id(text: bytes) -> UUID:
+    return UUID(text.decode())
 
 
 def _number(digits: bytes, least: int, most: int) -> int:

@@ -36,7 +36,10 @@ from workers.kafka.topic import drop_before, ensure_topic
 __all__ = ["Relay"]
 
 _PAGE, _PAGE_BYTES = 1_000, 4_194_304
-_SHORTEST, _LONGEST = 0.02, 0.05
+_SHORTEST, _LONGEST = 0.004, 0.05
+"""Seconds between two looks at the log: at once after events came, and longer and longer where none come."""
+_LIVE_EVERY = 64
+"""Events of a page between two looks at the clock for a sign of life."""
 _IN_FLIGHT = 3
 """Pages that are on their way at once."""
 _CONFIRMED_WITHIN = 35.0
@@ -227,7 +230,8 @@ class Relay:
         self, producer: KafkaProducer, records: Sequence[Record], after: int, before: Sequence[int], source: bytes,
         live: Callable[[], None],
     ) -> _Page:  # fmt: skip
-        previous, began = list(before), time.monotonic()
+        previous, partitions, began = list(before), len(before), time.monotonic()
+        topic, send = self.topic, producer.send
         futures = []
         for number, record in enumerate(records, after + 1):
             if record.position != number:
@@ -235,11 +239,12 @@ class Relay:
                     f"log {self._log.name!r} has no position {number}: got {record.position}, expected contiguous positions"
                     " (records were removed: restore the log)"
                 )
-            partition = partition_of(record.originator_id, len(previous))
+            partition = partition_of(record.originator_id, partitions)
             key, value, headers = message_of(record, source, previous[partition])
-            futures.append(producer.send(self.topic, value, key, headers, partition))
-            live()  # on a machine with no time for it a page takes longer than the lease: two relays would take turns for ever
-            previous[partition] = record.position
+            futures.append(send(topic, value, key, headers, partition))
+            if not number % _LIVE_EVERY:
+                live()  # where a page takes longer than the lease two relays would take turns for ever
+            previous[partition] = number
         return _Page(records[-1].position, tuple(previous), futures, began)
 
     def _confirm(self, leadership: Leadership, at: Progress, page: _Page, stop: threading.Event) -> Progress:
@@ -249,6 +254,7 @@ class Relay:
             KafkaError: a message failed for good; later ones may be in the topic, and are produced again.
             KafkaUnavailable: Kafka neither took nor refused it in time.
         """
+        ends = self._ends
         for future in page.futures:
             while not future.is_done:
                 with suppress(KafkaTimeoutError):
@@ -260,10 +266,12 @@ class Relay:
                         f" {page.position} of topic {self.topic!r} for {waited:.0f} s: expected an answer (is the broker up,"
                         " has it space left? they are produced again until it answers)"
                     )
-            if future.failed():
+            if future.exception is not None:
                 raise future.exception
-            self._check_end(future.value.partition, future.value.offset + 1)
-            self._ends[future.value.partition] = future.value.offset + 1
+            partition, offset = future.value.partition, future.value.offset
+            if offset < ends[partition]:
+                self._check_end(partition, offset + 1)
+            ends[partition] = offset + 1
         at, before = leadership.move(at, page.position, page.previous), at.position
         self.carried += at.position - before
         self._on_page(at.position - before, time.monotonic() - page.began)
