@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.place import Place
     from projections.schema import Connection
 
-__all__ = ["delay"]
+__all__ = ["delay", "workers"]
 
 RATE = 200
 """Commands a second."""
@@ -53,7 +53,7 @@ def delay(place: Place) -> list[Result]:
             "TICKETCORE_DSN": dsn, "TICKETCORE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
             "TICKETCORE_KAFKA_TOPIC": kafka.create_topic(PARTITIONS), "TICKETCORE_KAFKA_PARTITIONS": str(PARTITIONS),
         }  # fmt: skip
-        stack.enter_context(_workers(environ, ["relay"], *(["project", model.name] for model in MODELS)))
+        stack.enter_context(workers(environ, ["relay"], ["project"]))
         load = Ours(core, THREADS, scaled(10))
         connection = stack.enter_context(connect(dsn))
         _wait(lambda: _caught_up(connection, core.log.head()))
@@ -75,14 +75,15 @@ def delay(place: Place) -> list[Result]:
 
 
 @contextmanager
-def _workers(environ: dict[str, str], *commands: list[str]) -> Iterator[None]:
+def workers(environ: dict[str, str], *commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run ``ticketcore worker`` with each of *commands* as a process for the time of the block, and give them."""
     start = [sys.executable, "-c", "from workers.cli import main; main()", "worker"]
     running = [
         subprocess.Popen([*start, *command], env={**os.environ, **environ}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for command in commands
     ]  # fmt: skip
     try:
-        yield
+        yield running
     finally:
         for process in running:
             process.terminate()

@@ -8,9 +8,10 @@ import structlog
 from psycopg import sql
 
 from projections.base import Model
+from projections.checkpoints import Checkpoint
 from projections.feed import Log
 from projections.neighbours import dependents
-from projections.projector import Checkpoint, Projector
+from projections.projector import Projector
 from projections.schema import RELEASE, Connection, OtherVersion, create, digest_of
 from projections.swap import Candidate
 from ticketcore.errors import ConfigurationError, EpochMismatch, NotFound

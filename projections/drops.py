@@ -15,11 +15,12 @@ import structlog
 from psycopg import sql
 
 from projections.base import Model
+from projections.checkpoints import CHECKPOINTS, EMBEDDED, Checkpoint
 from projections.dead_letters import DeadLetter, fold_parked, fold_together, hold, record_of
 from projections.feed import Decode, Log
 from projections.folding import WAITS, decoded
 from projections.partitions import partition_of
-from projections.projector import CHECKPOINTS, EMBEDDED, Checkpoint, Projector
+from projections.projector import Projector
 from projections.runner import locked
 from projections.schema import MODELS, REBUILD_LOCK, Connection, connect, live, model_named
 from projections.tables import Tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import psycopg
@@ -12,12 +13,17 @@ __all__ = ["UNWATCHED", "Batch", "Observer", "told"]
 
 
 class Batch(NamedTuple):
-    """One transaction of a projector. ``load``, ``fold``, ``write``: seconds of its parts; ``whole``: with the commit."""
+    """What a transaction did for one model.
+
+    Attributes:
+        events: partition -> events of it.
+        load, fold, write: seconds of its parts.
+        whole: seconds of the transaction, with the commit and what it did for other models.
+    """
 
     model: str
     log: str
-    partition: int
-    events: int
+    events: Mapping[int, int]
     load: float
     fold: float
     write: float

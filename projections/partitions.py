@@ -6,10 +6,12 @@ topic, never by both. Each change is one transaction under the lock that the emb
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import UUID
 from zlib import crc32
 
-from projections.projector import EMBEDDED, CheckpointMoved, FedByPartitions
+from projections.checkpoints import EMBEDDED, CheckpointMoved
+from projections.projector import FedByPartitions
 from projections.runner import locked
 from projections.schema import Connection
 from ticketcore.errors import ConfigurationError
@@ -22,7 +24,12 @@ def partition_of(aggregate_id: UUID, partitions: int) -> int:
 
     It is what librdkafka calls the partitioner ``consistent``.
     """
-    return crc32(str(aggregate_id).encode()) % partitions
+    return _checksum(aggregate_id) % partitions
+
+
+@lru_cache(maxsize=10_000)
+def _checksum(aggregate_id: UUID) -> int:
+    return crc32(str(aggregate_id).encode())
 
 
 def give_to_partitions(

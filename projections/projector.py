@@ -1,33 +1,24 @@
 """One model's step: a batch of records becomes rows and a moved checkpoint, in one transaction.
 
-Fed by the log (runner, rebuild) or by a topic's partition; both call :meth:`Projector.apply` with what they read.
+The log's readers (runner, rebuild) call :meth:`Projector.apply` with what they read; of several models fed by a topic's
+partitions see :func:`projections.together.apply_together`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from typing import NamedTuple
 from uuid import UUID
 
 from projections.base import Model
-from projections.folding import Folded, Item, Parked, aggregates, cause_of, concerned, fold
+from projections.checkpoints import CHECKPOINTS, EMBEDDED, Checkpoint, CheckpointMoved, Move, check_epoch, move
+from projections.folding import Item, Parked, cause_of
 from projections.observing import UNWATCHED, Batch, Observer
 from projections.schema import NOT_AS_MADE, SERVER_LOST, Connection
 from projections.tables import Tables
-from ticketcore.errors import EpochMismatch, StoreUnavailable, TicketCoreError
+from projections.together import Part, step
+from ticketcore.errors import StoreUnavailable, TicketCoreError
 
-__all__ = ["CHECKPOINTS", "EMBEDDED", "Checkpoint", "CheckpointMoved", "FedByPartitions", "Projector", "check_epoch"]
-
-EMBEDDED = -1
-"""The "partition" of a projector that reads the log itself."""
-
-
-class CheckpointMoved(TicketCoreError):
-    """Another worker moved the checkpoint, or a rebuild replaced the tables: this worker must stop."""
-
-    code = "checkpoint_moved"
-    exit_code = 8
+__all__ = ["FedByPartitions", "Projector"]
 
 
 class FedByPartitions(TicketCoreError):
@@ -35,30 +26,6 @@ class FedByPartitions(TicketCoreError):
 
     code = "fed_by_partitions"
     exit_code = 3
-
-
-class Checkpoint(NamedTuple):
-    """Up to where a generation of a model holds a partition of a log."""
-
-    generation: int
-    log: str
-    partition: int
-    offset: int | None
-    position: int
-    epoch: UUID
-
-
-CHECKPOINTS = 'SELECT generation, log, partition, "offset", position, epoch FROM read_meta.checkpoints'
-"""Gives the rows that :class:`Checkpoint` is made of."""
-
-
-def check_epoch(model: str, at: Checkpoint, epoch: UUID) -> None:
-    """Raise :class:`EpochMismatch` where a checkpoint of *model* is of another epoch than its log's, *epoch*."""
-    if at.epoch != epoch:
-        raise EpochMismatch(
-            f"read model {model!r} stands at position {at.position} of epoch {at.epoch} of log {at.log!r}, expected epoch {epoch}:"
-            " the log was restored or replaced (run `ticketcore recover`)"
-        )
 
 
 class Projector:
@@ -155,7 +122,7 @@ class Projector:
         if not items:
             return at
         try:
-            return self._write(connection, items, at, offset, None)
+            [(reached,)] = step(connection, [self], [Part(items, (at,), offset)])
         except (*SERVER_LOST, TicketCoreError):
             raise
         except NOT_AS_MADE as error:
@@ -165,70 +132,22 @@ class Projector:
             ) from error
         except Exception as error:  # noqa: BLE001 whatever one ticket's content does must not stop the others
             if len(items) == 1:
-                return self._write(connection, items, at, offset, cause_of(error))
+                return self._bury(connection, items[0], at, offset, cause_of(error))
+        else:
+            return reached
         middle = len(items) // 2
         at = self.apply(connection, items[:middle], at, offset=at.offset)
         return self.apply(connection, items[middle:], at, offset=offset)
 
-    def _write(
-        self, connection: Connection, items: Sequence[Item], at: Checkpoint, offset: int | None, poison: str | None
-    ) -> Checkpoint:
-        reached, clock = items[-1].record.position, time.perf_counter
-        began = loaded = ready = written = clock()
+    def _bury(self, connection: Connection, item: Item, at: Checkpoint, offset: int | None, cause: str) -> Checkpoint:
+        """Set an event aside that the data base refuses, and pass over it."""
+        record = item.record
         with connection.transaction():
-            self._move(connection, at, reached, offset)
-            ids = concerned(self.model, items)
-            stuck, left_out = self._set_aside(connection, at.generation, items)
-            if poison is None:
-                known = self.tables.load(connection, ids)
-                loaded = clock()
-                folded = fold(self.model, items, known, stuck, left_out)
-                ready = clock()
-                self.tables.write(connection, folded, known)
-                written = clock()
-            else:
-                record = items[0].record
-                folded = Folded(
-                    {},
-                    {},
-                    [Parked(record.position, record.originator_id, record.originator_version, record.topic, poison)],
-                )
-            self.park(connection, at, folded.parked)
-        self.observer.projected(
-            Batch(
-                self.model.name, at.log, at.partition, len(items),
-                loaded - began, ready - loaded, written - ready, clock() - began,
-            )
-        )  # fmt: skip
-        return at._replace(position=reached, offset=offset)
-
-    def _move(self, connection: Connection, at: Checkpoint, reached: int, offset: int | None) -> None:
-        moved = connection.execute(
-            'UPDATE read_meta.checkpoints SET position = %s, "offset" = %s'
-            " WHERE model = %s AND generation = %s AND log = %s AND partition = %s AND position = %s AND epoch = %s",
-            [reached, offset, self.model.name, at.generation, at.log, at.partition, at.position, at.epoch],
-        )
-        if moved.rowcount != 1:
-            raise CheckpointMoved(
-                f"cannot move the checkpoint of read model {self.model.name!r} (generation {at.generation}, log {at.log!r},"
-                f" partition {at.partition}) from {at.position} to {reached}: expected it at {at.position}, but another"
-                " worker moved it or a rebuild replaced the tables (stop this worker; start it anew to take the new tables)"
-            )
-
-    def _set_aside(
-        self, connection: Connection, generation: int, items: Sequence[Item]
-    ) -> tuple[dict[UUID, int], dict[UUID, list[int]]]:
-        """Return aggregate -> version that it waits behind, and aggregate -> versions that were dropped."""
-        ids = aggregates(items)
-        rows = connection.execute(
-            "SELECT aggregate_id, min(version), NULL FROM read_meta.dead_letters"
-            " WHERE model = %s AND generation = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id UNION ALL"
-            " SELECT aggregate_id, NULL, array_agg(version) FROM read_meta.dropped"
-            " WHERE model = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id",
-            [self.model.name, generation, ids, self.model.name, ids],
-        ).fetchall()
-        stuck = {id_: behind for id_, behind, _ in rows if behind is not None}
-        return stuck, {id_: versions for id_, _, versions in rows if versions is not None}
+            move(connection, [Move(self.model.name, at, record.position, offset)])
+            parked = Parked(record.position, record.originator_id, record.originator_version, record.topic, cause)
+            self.park(connection, at, [parked])
+        self.observer.projected(Batch(self.model.name, at.log, {at.partition: 1}, 0.0, 0.0, 0.0, 0.0))
+        return at._replace(position=record.position, offset=offset)
 
     def park(self, connection: Connection, at: Checkpoint, parked: Sequence[Parked]) -> None:
         """Set events aside, inside the caller's transaction; those that were set aside before keep their cause."""

@@ -19,11 +19,12 @@ import structlog
 
 from projections.base import Model
 from projections.candidates import begin, checkpoints, previous
+from projections.checkpoints import Checkpoint
 from projections.drops import forget_lost_drops, settle_drops
 from projections.feed import Decode, Log, by_name
 from projections.folding import Item
 from projections.neighbours import dependents, lock_holder, work_as_owner
-from projections.projector import Checkpoint, Projector
+from projections.projector import Projector
 from projections.runner import locked, read_batch
 from projections.schema import REBUILD_LOCK, Connection, connect, install
 from projections.swap import Candidate, hold, swap

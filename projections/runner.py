@@ -13,10 +13,11 @@ from typing import Self
 import structlog
 
 from projections.base import Model
+from projections.checkpoints import Checkpoint
 from projections.feed import Decode, Log
 from projections.folding import Batch, decoded
 from projections.observing import UNWATCHED, Observer, told
-from projections.projector import Checkpoint, Projector
+from projections.projector import Projector
 from projections.schema import LOCK, MODELS, SERVER_LOST, Connection, connect, live
 from ticketcore.collector import no_collection
 from ticketcore.errors import EpochMismatch, StoreUnavailable

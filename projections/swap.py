@@ -12,8 +12,8 @@ from uuid import UUID
 
 from psycopg import sql
 
+from projections.checkpoints import CHECKPOINTS, EMBEDDED, Checkpoint
 from projections.neighbours import copy_rights
-from projections.projector import CHECKPOINTS, EMBEDDED, Checkpoint
 from projections.schema import Connection
 
 __all__ = ["Candidate", "Held", "hold", "swap"]

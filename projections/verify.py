@@ -10,10 +10,10 @@ import psycopg
 from psycopg import sql
 
 from projections.base import Model, Table
+from projections.checkpoints import EMBEDDED
 from projections.feed import Decode, Log, by_name
 from projections.folding import concerned, decoded, fold
 from projections.partitions import partition_of
-from projections.projector import EMBEDDED
 from projections.rebuild import refuse_unknown_logs
 from projections.schema import MODELS, Connection, connect, live
 from projections.tables import Tables

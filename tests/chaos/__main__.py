@@ -24,7 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("--kills", type=_positive, default=int(os.environ.get("KILLS") or 200), help="how many (200)")
     parser.add_argument("--seed", default=os.environ.get("SEED"), help="of all that is random; by default a new one")
-    parser.add_argument("--each", type=_positive, default=2, help="projectors of each model beside one of all (2)")
+    parser.add_argument("--projectors", type=_positive, default=4, help="how many share the partitions (4)")
     parser.add_argument("--pause", type=float, default=0.12, help="seconds a writer's thread rests at most (0.12)")
     parser.add_argument("--folder", type=Path, help="for journals, outputs and schedule; kept, must not exist")
     chosen = parser.parse_args()
@@ -36,7 +36,9 @@ def main() -> int:
         signal.signal(number, _end)
     _say(f"SEED={seed} KILLS={chosen.kills}, all that happens is written to {folder}")
     try:
-        result = chaos(folder, kills=chosen.kills, seed=seed, each=chosen.each, pause=chosen.pause, say=_say)
+        result = chaos(
+            folder, kills=chosen.kills, seed=seed, projectors=chosen.projectors, pause=chosen.pause, say=_say
+        )
     except AssertionError as error:
         traceback.print_exc()
         _say(f"WRONG with SEED={seed} KILLS={chosen.kills}: {error}\n(see {folder})")

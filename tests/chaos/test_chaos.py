@@ -20,7 +20,17 @@ UNAVAILABLE = 3
 
 def test_nothing_is_lost_doubled_or_stuck_whoever_is_killed_or_stopped(tmp_path: Path) -> None:
     seed = ["--seed", os.environ["SEED"]] if os.environ.get("SEED") else []
-    command = [sys.executable, "-m", "tests.chaos", "--kills", KILLS, "--each", "1", "--folder", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.chaos",
+        "--kills",
+        KILLS,
+        "--projectors",
+        "2",
+        "--folder",
+        str(tmp_path / "run"),
+    ]
     run = subprocess.Popen([*command, *seed], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         figures, progress = run.communicate()

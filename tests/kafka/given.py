@@ -19,6 +19,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from projections.schema import MODELS, install
 from projections.verify import verify
+from tests.kafka.together import run_together
 from tests.projections.given import Life, after, customer_id, cv, ev, opened
 from tests.store.building import migrated
 from ticketcore.domain.base import Event
@@ -30,7 +31,6 @@ from workers.kafka.leadership import progress
 from workers.kafka.projector_worker import ProjectorWorker
 from workers.kafka.relay import Relay
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.together import run_together
 
 __all__ = [
     "Way", "Worker", "append_lives", "eventually", "in_thread", "messages", "opened_log", "prepared", "settings_for",
@@ -206,9 +206,9 @@ class Way:
         return Worker(arguments, self.environ, self.folder / f"{arguments[0]}-{next(self._numbers)}.log")
 
     def projectors(self, log: PostgresLog, **more: Any) -> list[ProjectorWorker]:
-        """Return a projector for each model, to run in threads."""
+        """Return a projector of all models, to run in a thread."""
         settings = self.settings.model_copy(update=more)
-        return [ProjectorWorker(self.dsn, model, {self.topic: log}, Codec().decode, settings) for model in MODELS]
+        return [ProjectorWorker(self.dsn, MODELS, {self.topic: log}, Codec().decode, settings)]
 
     @contextmanager
     def running(self, log: PostgresLog, projectors: Sequence[ProjectorWorker] | None = None) -> Iterator[None]:

@@ -15,11 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from psycopg import sql
 
 from projections.base import Model
+from projections.checkpoints import EMBEDDED, CheckpointMoved
 from projections.dead_letters import dead_letters, find_letters, retry_dead_letters
 from projections.drops import drop
 from projections.memory import MemoryTables
 from projections.partitions import give_to_log, give_to_partitions, partition_of
-from projections.projector import EMBEDDED, CheckpointMoved, FedByPartitions, Projector
+from projections.projector import FedByPartitions, Projector
 from projections.rebuild import rebuild
 from projections.runner import Runner
 from projections.schema import MODELS, Connection, connect, live
@@ -160,7 +161,7 @@ class ProjectionMachine(RuleBasedStateMachine):
         give_to_partitions(connection, model.name, generation, self.log.name, self.log.epoch(), self.partitions)
         if (former := self.readers.pop((model.name, n), None)) is not None:
             self.zombies.append(((model.name, n), former))
-        reader = Reader(Projector(model), connection, generation, self.log, self.decode, n, self.partitions)
+        reader = Reader([Projector(model)], connection, [generation], self.log, self.decode, n, self.partitions)
         if reader.at.offset is None and not self._messages(n, 0):
             reader.fill_to_head()
         self.readers[model.name, n], self.cursors[model.name, n] = reader, reader.resume_at or 0
@@ -380,7 +381,7 @@ def _lost(reader: Reader) -> bool:
 @contextmanager
 def _dying(reader: Reader) -> Iterator[None]:
     """End the reader's session at the end of its next transaction, before the commit."""
-    projector: Any = reader._projector
+    projector: Any = reader._projectors[0]
     real = projector.park
 
     def park(connection: Connection, *arguments: Any) -> None:

@@ -18,6 +18,7 @@ from projections.verify import verify
 from tests.crash.proof import assert_log_is_whole, rows_of
 from tests.kafka.given import Way, append_lives, eventually, in_thread, messages, opened_log, prepared
 from tests.kafka.test_relay import without_duplicates
+from tests.kafka.together import run_together
 from tests.support import unavailable
 from tests.support.kafka import Kafka
 from tests.support.postgres import Postgres
@@ -30,7 +31,6 @@ from ticketcore.store.postgres import PostgresLog
 from workers.kafka import relay
 from workers.kafka.broker_java import JavaBroker, java_missing
 from workers.kafka.projector_worker import ProjectorWorker
-from workers.kafka.together import run_together
 from workers.kafka.topic import ensure_topic
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -168,14 +168,14 @@ def test_read_models_without_space_wait_while_commands_go_on(
         disk.take(server.data / "base")
         server.start()
         append_lives(log, range(1, 40))
-        workers = [ProjectorWorker(reads, model, {way.topic: log}, Codec().decode, way.settings) for model in MODELS]
+        projector = ProjectorWorker(reads, MODELS, {way.topic: log}, Codec().decode, way.settings)
         runner = Runner(reads, log, Codec().decode)
 
         def project(stop: threading.Event) -> None:
             if feed == "log":
                 runner.run(stop)
             else:
-                run_together([relay.Relay(way.dsn, log, way.settings).run, *(worker.run for worker in workers)], stop)
+                run_together([relay.Relay(way.dsn, log, way.settings).run, projector.run], stop)
 
         def holds_all() -> bool:
             found = verify(reads, log, Codec().decode)

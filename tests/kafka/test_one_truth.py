@@ -23,6 +23,7 @@ from projections.runner import Runner
 from projections.schema import MODELS
 from tests.kafka.given import Way, eventually, in_thread, prepared
 from tests.kafka.machine import ProjectionMachine, Servers
+from tests.kafka.together import run_together
 from tests.projections.given import after, ev, opened, tables_in, tables_in_memory
 from tests.support.kafka import Kafka
 from tests.support.postgres import Postgres
@@ -33,7 +34,6 @@ from ticketcore.store.codec import Codec
 from workers.kafka.leadership import progress
 from workers.kafka.reading import Reader
 from workers.kafka.relay import Relay
-from workers.kafka.together import run_together
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -193,7 +193,7 @@ def test_a_next_version_beside_the_old_is_swapped_and_swapped_back_under_traffic
                 assert (done.generation, done.version) == (2 * turn + 2, 2)
                 assert old.process.wait(120) == 11
                 assert "tables of version 2, expected 1 (upgrade ticketcore here" in old.said
-                new = ProjectorWorker(scene.dsn, NEXT_QUEUES, topics, Codec().decode, scene.settings)
+                new = ProjectorWorker(scene.dsn, [NEXT_QUEUES], topics, Codec().decode, scene.settings)
                 with (
                     pytest.raises(OtherVersion, match=r"version 1, expected 2 \(run `ticketcore rebuild queues`\)"),
                     in_thread(new.run) as thread,

@@ -14,13 +14,13 @@ from structlog.testing import capture_logs
 from projections.partitions import partition_of
 from tests.kafka.given import Way, append_lives, eventually, in_thread, messages, opened_log
 from tests.kafka.test_relay import without_duplicates
+from tests.kafka.together import run_together
 from tests.support.kafka import Kafka
 from ticketcore.store.postgres import PostgresLog
 from workers.kafka.broker_java import JavaBroker
 from workers.kafka.errors import TopicMismatch
 from workers.kafka.leadership import progress
 from workers.kafka.relay import Relay
-from workers.kafka.together import run_together
 from workers.kafka.topic import ensure_topic
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]

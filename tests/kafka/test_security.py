@@ -221,8 +221,7 @@ def test_the_rights_that_the_page_lists_are_needed_and_enough(
         said = rf"cannot read {way.topic} at .*: the broker denies it to user 'guest': GroupAuthorizationFailedError"
         with pytest.raises(KafkaUnavailable, match=said), in_thread(worker.run) as thread:
             eventually(lambda: not thread.is_alive())
-        for model in MODELS:
-            allow(secure, ResourceType.GROUP, group_of(way.settings, model), ACLOperation.READ)
+        allow(secure, ResourceType.GROUP, group_of(way.settings, *MODELS), ACLOperation.READ)
         with way.running(log, workers):
             way.caught_up(log)
             way.check(log)

@@ -3,10 +3,11 @@
 import pytest
 
 from projections.base import Model
+from projections.checkpoints import CheckpointMoved
 from projections.dead_letters import dead_letters
 from projections.folding import decoded
 from projections.partitions import give_to_log, give_to_partitions, partition_of
-from projections.projector import CheckpointMoved, Projector
+from projections.projector import Projector
 from projections.rebuild import put_back, rebuild
 from projections.runner import Runner
 from projections.schema import MODELS, connect, install, live

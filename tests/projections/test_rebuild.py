@@ -17,10 +17,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import projections.rebuild
 from projections.base import Model
+from projections.checkpoints import CheckpointMoved
 from projections.dead_letters import find_letters
 from projections.drops import drop, undrop
 from projections.partitions import give_to_partitions, partition_of
-from projections.projector import CheckpointMoved, FedByPartitions, Projector
+from projections.projector import FedByPartitions, Projector
 from projections.rebuild import Rebuilt, put_back, rebuild, rebuild_all
 from projections.runner import Runner, locked, read_batch
 from projections.schema import META, MODELS, REBUILD_LOCK, OtherVersion, connect, install, installed, live, rebuilds_due

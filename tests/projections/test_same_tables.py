@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from projections.checkpoints import CheckpointMoved
 from projections.memory import MemoryTables
-from projections.projector import CheckpointMoved, Projector
+from projections.projector import Projector
 from projections.rebuild import rebuild
 from projections.runner import Runner, read_batch
 from projections.schema import MODELS, connect, install

@@ -51,7 +51,7 @@ def project(
     ] = None,
 ) -> None:
     """Keep read models up to date; run as many with --from kafka as the topic has partitions."""
-    models = [model_named(name) for name in names] if names else list(MODELS)
+    models = [model_named(name) for name in dict.fromkeys(names)] if names else list(MODELS)
     known = resolve(settings())
     feed = source or (Feed.KAFKA if os.environ.get("TICKETCORE_KAFKA_BOOTSTRAP_SERVERS") else Feed.LOG)
     with working("project", known.log_name) as worker:
@@ -203,7 +203,6 @@ def _project_from_log(known: Settings, models: list[Model], worker: Worker) -> N
 def _project_from_kafka(known: Settings, models: list[Model], worker: Worker) -> None:
     kafka = kafka_settings()
     from workers.kafka.projector_worker import ProjectorWorker
-    from workers.kafka.together import run_together
     from workers.observing.broker import ask
 
     sources = {kafka.topic_of(known.log_name): known}
@@ -217,11 +216,7 @@ def _project_from_kafka(known: Settings, models: list[Model], worker: Worker) ->
         )
         logs = {topic: stack.enter_context(opened_log(source)) for topic, source in sources.items()}
         _started(models, Feed.KAFKA)
-        workers = [
-            ProjectorWorker(_read_dsn(known), model, logs, Codec().decode, kafka, metrics or UNWATCHED)
-            for model in models
-        ]
-        run_together([worker.run for worker in workers], worker.stop)
+        ProjectorWorker(_read_dsn(known), models, logs, Codec().decode, kafka, metrics or UNWATCHED).run(worker.stop)
 
 
 def _started(models: list[Model], feed: Feed) -> None:

@@ -1,7 +1,9 @@
-"""The projector of one read model, fed by the topics of one or more logs.
+"""The projector of one or several read models, fed by the topics of one or more logs.
 
-Kafka's consumer group says which partitions a worker has; the checkpoint rows say how far each is. A worker that lost a
-partition and does not know it yet can fold what it still holds, but its checkpoint has moved, so nothing is written.
+One consumer fetches for all models, so that each message is parsed and decoded once, and what a round brings is written in
+one transaction. Kafka's consumer group says which partitions a worker has; the checkpoint rows say how far each model is. A
+worker that lost a partition and does not know it yet can fold what it still holds, but its checkpoints have moved, so
+nothing is written.
 """
 
 from __future__ import annotations
@@ -22,16 +24,17 @@ from kafka.errors import KafkaError, KafkaTimeoutError, NoOffsetForPartitionErro
 from psycopg.errors import LockNotAvailable
 
 from projections.base import Model
+from projections.checkpoints import CheckpointMoved
 from projections.feed import Decode
 from projections.observing import UNWATCHED, Observer
 from projections.observing import told as text_of
 from projections.partitions import give_to_partitions
-from projections.projector import CheckpointMoved, Projector
+from projections.projector import Projector
 from projections.runner import TRANSIENT
 from projections.schema import LOCK_WAIT, SERVER_LOST, Connection, connect, live
 from ticketcore.errors import StoreUnavailable
 from workers.kafka.errors import KafkaUnavailable, refused, told
-from workers.kafka.reading import Reader, RelayedLog
+from workers.kafka.reading import Reader, RelayedLog, Taken, settle_together
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topic import check_partitions, partitions_of
 
@@ -41,6 +44,8 @@ _BATCH = 5_000
 _POLL_MS = 200
 _COMMIT_EVERY = 25  # rounds
 _LOOK_EVERY = 2.0  # seconds
+_HELD_WAIT_MS = 100
+"""For a lock that another session holds, once it was waited for."""
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much the data base's clock may be ahead of the relay's."""
 _CONSUMER = {
@@ -58,29 +63,30 @@ _CONSUMER = {
 logger = structlog.get_logger(__name__)
 
 
-def group_of(settings: KafkaSettings, model: Model) -> str:
-    """Return the consumer group's name: two versions of a model, as in a rolling upgrade, are two groups."""
-    return f"{settings.group}.{model.name}.v{model.version}"
+def group_of(settings: KafkaSettings, *models: Model) -> str:
+    """Return the consumer group's name: workers of the same models in the same versions share the partitions."""
+    return f"{settings.group}.{'+'.join(sorted(f'{model.name}.v{model.version}' for model in models))}"
 
 
 class ProjectorWorker:
-    """Feeds one model in the calling thread.
+    """Feeds models in the calling thread.
 
     Args:
         dsn: of the read models.
-        model: the read model.
+        models: the read models; workers that share their partitions name the same ones.
         logs: topic -> the log that it carries.
         decode: record -> event.
         settings: of Kafka.
-        observer: is told of rounds, with the model's name as their loop, and of what they did.
+        observer: is told of rounds, with each model's name as their loop, and of what they did.
     """
 
     def __init__(
-        self, dsn: str, model: Model, logs: Mapping[str, RelayedLog], decode: Decode, settings: KafkaSettings,
+        self, dsn: str, models: Sequence[Model], logs: Mapping[str, RelayedLog], decode: Decode, settings: KafkaSettings,
         observer: Observer = UNWATCHED,
     ) -> None:  # fmt: skip
         self._observer = observer
-        self._dsn, self._model, self._logs, self._decode, self._settings = dsn, model, dict(logs), decode, settings
+        self._dsn, self._models, self._logs, self._decode, self._settings = dsn, models, dict(logs), decode, settings
+        self._names = [model.name for model in models]
         self._partitions: dict[str, int] = {}
         self._took = False
         self.filled = 0
@@ -104,7 +110,7 @@ class ProjectorWorker:
                 self._belong(stop)
                 attempt = 0
             except CheckpointMoved as error:
-                logger.info("projector.rejoins", model=self._model.name, reason=str(error))
+                logger.info("projector.rejoins", models=self._names, reason=str(error))
                 stop.wait(0.1)
             except (*TRANSIENT, KafkaError, KafkaUnavailable) as error:
                 if _permanent(error):
@@ -114,45 +120,60 @@ class ProjectorWorker:
                 attempt += 1
                 pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
                 logger.warning(
-                    "projector.retry", model=self._model.name, attempt=attempt, pause=round(pause, 3),
+                    "projector.retry", models=self._names, attempt=attempt, pause=round(pause, 3),
                     kind=type(error).__name__, error=text_of(error),
                 )  # fmt: skip
                 stop.wait(pause)
 
     def _belong(self, stop: threading.Event) -> None:
         """Belong to the group once: until told to stop, or an error."""
-        name = self._model.name
         with connect(self._dsn, self._settings.session_timeout) as connection:
-            generation = live(connection, [self._model])[name].generation
+            # Rows and checkpoints are lost together where the server crashes, and folded again: nobody need wait for the disk.
+            connection.execute("SET synchronous_commit = off")
+            generations = self.generations(connection)
             for topic, log in self._logs.items():
-                given = give_to_partitions(connection, name, generation, log.name, log.epoch(), self._partitions[topic])
-                if given:
-                    logger.info("projector.took_over", model=name, log=log.name, partitions=self._partitions[topic])
+                epoch, partitions = log.epoch(), self._partitions[topic]
+                for name, generation in generations.items():
+                    if give_to_partitions(connection, name, generation, log.name, epoch, partitions):
+                        logger.info("projector.took_over", model=name, log=log.name, partitions=partitions)
             with told("reach Kafka", self._settings):
                 session = int(self._settings.session_timeout * 1000)
                 consumer = KafkaConsumer(
-                    **self._settings.client(), **_CONSUMER, group_id=group_of(self._settings, self._model),
+                    **self._settings.client(), **_CONSUMER, group_id=group_of(self._settings, *self._models),
                     session_timeout_ms=session, heartbeat_interval_ms=session // 4, metrics_enabled=False,
                 )  # fmt: skip
             with closing(consumer):
-                membership = _Membership(self, connection, generation, consumer)
+                membership = _Membership(self, connection, generations, consumer)
                 for topic in self._logs:
                     consumer.partitions_for_topic(topic)  # a leader that lacks them assigns nothing
                 consumer.subscribe(list(self._logs), listener=membership)
                 while not stop.is_set():
-                    membership.round()
+                    try:
+                        membership.round()
+                    except CheckpointMoved as error:
+                        membership.take_new_tables(error)
                 membership.commit()
             self.filled += membership.filled
+
+    def generations(self, connection: Connection) -> dict[str, int]:
+        """Return model -> live generation of its tables.
+
+        Raises:
+            StoreUnavailable: a model has no tables.
+            OtherVersion: they are of another version than the code.
+        """
+        found = live(connection, self._models)
+        return {name: found[name].generation for name in self._names}
 
 
 class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the client ships no types
     """What a worker holds while it belongs to the group: a reader for each of its partitions."""
 
     def __init__(
-        self, worker: ProjectorWorker, connection: Connection, generation: int, consumer: KafkaConsumer
+        self, worker: ProjectorWorker, connection: Connection, generations: dict[str, int], consumer: KafkaConsumer
     ) -> None:
-        self._worker, self._connection, self._generation, self._consumer = worker, connection, generation, consumer
-        self._projector = Projector(worker._model, observer=worker._observer)
+        self._worker, self._connection, self._generations, self._consumer = worker, connection, generations, consumer
+        self._projectors = [Projector(model, observer=worker._observer) for model in worker._models]
         self._readers: dict[TopicPartition, Reader] = {}
         self._fresh: set[TopicPartition] = set()
         self._changes: SimpleQueue[tuple[bool, Sequence[TopicPartition]]] = SimpleQueue()
@@ -182,7 +203,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
 
     def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
         """Forget them: somebody else has them."""
-        logger.info("projector.lost", model=self._worker._model.name, partitions=len(lost))
+        logger.info("projector.lost", models=self._worker._names, partitions=len(lost))
         self._joining_since = time.monotonic()
         self._changes.put((False, list(lost)))
 
@@ -197,52 +218,95 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         self._follow_changes()
         self._check_joining()
         self._worker._took |= bool(found)
-        for partition, messages in found.items():
-            if (reader := self._readers.get(partition)) is not None:
-                self._take(partition, reader, messages)
+        for topic in self._worker._logs:
+            mine = {at: messages for at, messages in found.items() if at.topic == topic and at in self._readers}
+            if mine:
+                self._take(mine)
         self._begin()
         for partition, reader in self._readers.items():
             try:
                 if reader.filling and reader.fill_page():
                     self._go_on(partition, reader)
             except LockNotAvailable:
-                self._told_held(partition)
+                self._told_held(partition, self._worker._names)
         if self._joining_since is None:  # a member without partitions stands by
-            self._worker._observer.round(self._worker._model.name)
+            for name in self._worker._names:
+                self._worker._observer.round(name)
         self._rounds += 1
         if time.monotonic() - self._looked >= _LOOK_EVERY:
-            self._check_generation()
+            self._check_generations()
             self._check_topics()
             self._looked = time.monotonic()
         if self._rounds % _COMMIT_EVERY == 0 and (offsets := self._offsets()):
             self._consumer.commit_async(offsets)
 
-    def _take(self, partition: TopicPartition, reader: Reader, messages: Sequence[Any]) -> None:
-        """Project messages; where another session holds the checkpoint, fetch them again: the other partitions go on."""
+    def _take(self, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Project messages of one topic, all together; where another session holds a checkpoint, what it does not hold.
+
+        The messages of such a partition are fetched again, and the other partitions and models go on.
+        """
+        taken = {partition: self._readers[partition].receive(messages) for partition, messages in found.items()}
         try:
-            missing_before = reader.take(messages)
+            stops = settle_together([(self._readers[partition], one) for partition, one in taken.items()])
         except LockNotAvailable:
-            self._told_held(partition)
-            with self._unless_revoked(partition):
-                self._consumer.seek(partition, messages[0].offset)
+            self._take_each(taken)
             return
+        for partition, missing_before in zip(taken, stops, strict=True):
+            self._stop_before(partition, missing_before)
+
+    def _take_each(self, taken: Mapping[TopicPartition, Taken]) -> None:
+        """Project each partition and model alone, waiting for no lock."""
+        self._connection.execute(f"SET lock_timeout = {_HELD_WAIT_MS}")
+        try:
+            for partition, one in taken.items():
+                reader = self._readers[partition]
+                if held := reader.settle_each(one):
+                    self._told_held(partition, held)
+                    with self._unless_revoked(partition):
+                        self._consumer.seek(partition, one.first)
+                else:
+                    self._stop_before(partition, reader.settle(one, reader.points))
+        finally:
+            if not self._connection.closed:
+                self._connection.execute("RESET lock_timeout")
+
+    def _stop_before(self, partition: TopicPartition, missing_before: int | None) -> None:
+        """Wait before a message until what is missing before it is filled."""
         if missing_before is not None:
             with self._unless_revoked(partition):
                 self._consumer.seek(partition, missing_before)
                 self._consumer.pause(partition)
 
-    def _told_held(self, partition: TopicPartition) -> None:
+    def _told_held(self, partition: TopicPartition, models: Sequence[str]) -> None:
         logger.warning(
-            "projector.checkpoint_held", model=self._worker._model.name, topic=partition.topic,
-            partition=partition.partition, waited=LOCK_WAIT,
+            "projector.checkpoint_held", models=models, topic=partition.topic, partition=partition.partition,
+            waited=LOCK_WAIT,
         )  # fmt: skip
 
-    def _check_generation(self) -> None:
+    def take_new_tables(self, error: CheckpointMoved) -> None:
+        """Go on with the tables that a rebuild put in the place of a model's, at their checkpoints; the group stays as it is.
+
+        Raises:
+            CheckpointMoved: *error*, where no tables were replaced: another worker has the partition.
+            OtherVersion: they are of another version than the code.
+        """
+        now = self._worker.generations(self._connection)
+        if now == self._generations:
+            raise error
+        logger.info("projector.new_tables", models=[name for name in now if now[name] != self._generations[name]])
+        self._generations = now
+        self._gone = self.filled
+        for partition in self._readers:
+            self._fresh.add(partition)
+            with self._unless_revoked(partition):
+                self._consumer.pause(partition)
+        self._readers = {}
+
+    def _check_generations(self) -> None:
         """Notice a swap that no event follows: the next batch would, by its checkpoint."""
-        model = self._worker._model
-        now = live(self._connection, [model])[model.name].generation
-        if now != self._generation:
-            raise CheckpointMoved(f"read model {model.name!r} has generation {now}, expected {self._generation}")
+        now = self._worker.generations(self._connection)
+        if now != self._generations:
+            raise CheckpointMoved(f"read models have generations {now}, expected {self._generations}")
 
     def _check_topics(self) -> None:
         """Notice what no message tells: a restored log, a topic made anew, and messages that Kafka confirmed and lost."""
@@ -287,8 +351,8 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
         oldest = self._consumer.beginning_offsets(list(self._fresh))
         for partition in sorted(self._fresh):
             reader = self._readers[partition] = Reader(
-                self._projector, self._connection, self._generation, worker._logs[partition.topic], worker._decode,
-                partition.partition, worker._partitions[partition.topic],
+                self._projectors, self._connection, list(self._generations.values()), worker._logs[partition.topic],
+                worker._decode, partition.partition, worker._partitions[partition.topic],
             )  # fmt: skip
             reader.begin_again_from(oldest[partition])
             if reader.at.offset is None and self._is_empty(partition):
@@ -296,7 +360,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             if not reader.filling:
                 self._go_on(partition, reader)
         held = {f"{p.topic}/{p.partition}": self._readers[p].at.position for p in sorted(self._fresh)}
-        logger.info("projector.assigned", model=worker._model.name, at=held)
+        logger.info("projector.assigned", models=worker._names, at=held)
         self._fresh.clear()
 
     def _is_empty(self, partition: TopicPartition) -> bool:
@@ -338,14 +402,11 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             if offsets := self._offsets():
                 self._consumer.commit(offsets, timeout_ms=2_000)
         except KafkaError as error:
-            logger.info("projector.not_committed", model=self._worker._model.name, error=text_of(error))
+            logger.info("projector.not_committed", models=self._worker._names, error=text_of(error))
 
     def _offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        return {
-            partition: OffsetAndMetadata(reader.at.offset + 1, "", -1)
-            for partition, reader in self._readers.items()
-            if reader.at.offset is not None
-        }
+        held = {partition: reader.at.offset for partition, reader in self._readers.items()}
+        return {at: OffsetAndMetadata(offset + 1, "", -1) for at, offset in held.items() if offset is not None}
 
     def _not_in_kafka(self, partitions: Sequence[TopicPartition]) -> None:
         """Take what Kafka has instead: what is known is dropped, what is missing before it is filled from the log."""
@@ -364,7 +425,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
 
     def _told_missing(self, partition: TopicPartition, reader: Reader) -> None:
         logger.warning(
-            "projector.not_in_kafka", model=self._worker._model.name, topic=partition.topic,
+            "projector.not_in_kafka", models=self._worker._names, topic=partition.topic,
             partition=partition.partition, offset=reader.at.offset, position=reader.at.position,
         )  # fmt: skip
 

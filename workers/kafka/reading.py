@@ -1,24 +1,27 @@
-"""One partition's reader: drops what it holds already, notices what is missing, fills it from the log."""
+"""One partition's reader: drops what its models hold already, notices what is missing, fills it from the log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
+from psycopg.errors import LockNotAvailable
 
+from projections.checkpoints import Checkpoint, check_epoch
 from projections.feed import Decode, Log
 from projections.folding import Item, decoded
 from projections.partitions import partition_of
-from projections.projector import Projector, check_epoch
+from projections.projector import Projector
 from projections.schema import Connection
+from projections.together import Part, apply_together
 from ticketcore.errors import ConfigurationError, EpochMismatch
 from ticketcore.store.port import Record
 from workers.kafka.message import NotOurs, received, source_of
 
-__all__ = ["Reader", "RelayedLog"]
+__all__ = ["Reader", "RelayedLog", "Taken", "settle_together", "take_together"]
 
 _PAGE = 5_000
 
@@ -31,37 +34,63 @@ class RelayedLog(Log, Protocol):
     def carried(self, topic: str) -> list[int]: ...
 
 
+class Taken(NamedTuple):
+    """What a reader took of messages.
+
+    Attributes:
+        part: what is new to a model at least.
+        first: offset of the first of the messages.
+        stopped_at: offset of the message before which something is missing; ``None`` where nothing is.
+        missing_to: position of the last event that is missing.
+    """
+
+    part: Part
+    first: int
+    stopped_at: int | None
+    missing_to: int
+
+
 class Reader:
-    """Feeds a projector with one partition of one log.
+    """Feeds one or several models with one partition of one log.
 
     Args:
-        projector: of the model.
+        projectors: of the models.
         connection: to the read models.
-        generation: of the model's tables.
+        generations: of the models' tables, in the same order.
         log: whose events these are.
         decode: record -> event.
         partition: from 0.
         partitions: how many the topic has.
     Raises:
-        EpochMismatch: the checkpoint belongs to another epoch of the log, or lies behind its end.
+        EpochMismatch: a checkpoint belongs to another epoch of the log, or lies behind its end.
     """
 
     def __init__(
-        self, projector: Projector, connection: Connection, generation: int, log: Log, decode: Decode, partition: int,
-        partitions: int,
+        self, projectors: Sequence[Projector], connection: Connection, generations: Sequence[int], log: Log, decode: Decode,
+        partition: int, partitions: int,
     ) -> None:  # fmt: skip
-        self._projector, self._connection, self._log, self._decode = projector, connection, log, decode
+        self._projectors, self._connection, self._log, self._decode = projectors, connection, log, decode
         self._partition, self._partitions = partition, partitions
+        self._models = ", ".join(repr(projector.model.name) for projector in projectors)
         epoch = log.epoch()
-        self.at = projector.checkpoint(connection, generation, log.name, epoch, partition)
+        self.points = tuple(
+            projector.checkpoint(connection, generation, log.name, epoch, partition)
+            for projector, generation in zip(projectors, generations, strict=True)
+        )
+        """Each model's checkpoint."""
         self.check_log(epoch, log.head())
-        self._source = source_of(log.name, self.at.epoch)
+        self._source = source_of(log.name, epoch)
         self._cursor = self._until = 0
         self._told_missing = False
         self.resume_at = None if self.at.offset is None else self.at.offset + 1
         """The offset to go on at; ``None`` where only the position is known."""
-        self._again: int | None = None
+        self._again: dict[int, int] = {}
         self.filled = 0
+
+    @property
+    def at(self) -> Checkpoint:
+        """The lowest of the models' checkpoints."""
+        return min(self.points, key=lambda point: (point.position, point.offset is None))
 
     @property
     def filling(self) -> bool:
@@ -69,26 +98,28 @@ class Reader:
         return self._cursor < self._until
 
     def check_log(self, epoch: UUID, head: int) -> None:
-        """Compare the checkpoint with the log's epoch and end as they are now.
+        """Compare the checkpoints with the log's epoch and end as they are now.
 
         Raises:
-            EpochMismatch: the log has another epoch, or ends before the checkpoint.
+            EpochMismatch: the log has another epoch, or ends before a checkpoint.
         """
-        check_epoch(self._projector.model.name, self.at, epoch)
-        if self.at.position > head:
-            raise EpochMismatch(
-                f"read model {self._projector.model.name!r} stands at position {self.at.position} of log {self._log.name!r}, which"
-                f" ends at {head}: expected a log at least as long (it was restored; run `ticketcore recover`)"
-            )
+        for projector, at in zip(self._projectors, self.points, strict=True):
+            check_epoch(projector.model.name, at, epoch)
+            if at.position > head:
+                raise EpochMismatch(
+                    f"read model {projector.model.name!r} stands at position {at.position} of log {self._log.name!r}, which"
+                    f" ends at {head}: expected a log at least as long (it was restored; run `ticketcore recover`)"
+                )
 
     def begin_again_from(self, oldest: int) -> None:
-        """Take the checkpoint's own message once more, where Kafka still has it: the log must hold that event.
+        """Take the checkpoints' own messages once more, where Kafka still has them: the log must hold those events.
 
         Args:
             oldest: offset of the partition's first message.
         """
-        if self.at.offset is not None and self.at.offset >= oldest:
-            self.resume_at = self._again = self.at.offset
+        self._again = {at.offset: at.position for at in self.points if at.offset is not None and at.offset >= oldest}
+        if self.at.offset in self._again:
+            self.resume_at = self.at.offset
 
     def take(self, messages: Sequence[Any]) -> int | None:
         """Project messages of the partition, in order.
@@ -97,12 +128,16 @@ class Reader:
             ``None``, or the offset of the message before which something is missing: fill, then go on there.
         Raises:
             CheckpointMoved: another worker has the partition now.
-            psycopg.errors.LockNotAvailable: another session holds the checkpoint: give the same messages again.
+            psycopg.errors.LockNotAvailable: another session holds a checkpoint: give the same messages again.
             EpochMismatch: the log was restored.
             ConfigurationError: the topic carries another log.
         """
+        return take_together([(self, messages)])[0]
+
+    def receive(self, messages: Sequence[Any]) -> Taken:
+        """Return what of *messages* is new, decoded, up to where something is missing; raises as :meth:`take`."""
         held, records, offset, dropped = self.at.position, list[Record](), self.at.offset, 0
-        stopped_at, missing_to = None, 0
+        stopped_at, missing_to, own = None, 0, self._source
         for message in messages:
             try:
                 source, record, previous = received(message)
@@ -111,32 +146,50 @@ class Reader:
                     "projector.foreign_message", offset=message.offset, partition=self._partition, error=str(error)
                 )
                 continue
-            if source != self._source:
+            if source != own:
                 self._check_source(source)
                 continue
+            if self._again and message.offset in self._again:
+                self._check_held(record, message.offset)
             if record.position > held:
                 if previous > held:
                     stopped_at, missing_to = message.offset, previous
                     break
                 records.append(record)
                 held = record.position
-            elif message.offset == self._again:
-                self._check_held(record)
-            else:
+            elif message.offset not in self._again:
                 dropped += 1
             offset = message.offset
         if dropped:
-            self._projector.observer.dropped(self._projector.model.name, self._log.name, self._partition, dropped)
-        if records:
-            self.at = self._projector.apply(self._connection, self._items(records), self.at, offset=offset)
-        if stopped_at is not None:
-            self.resume_at, self._told_missing = stopped_at, True
-            self._fill(missing_to)
+            for projector in self._projectors:
+                projector.observer.dropped(projector.model.name, self._log.name, self._partition, dropped)
+        part = Part(self._items(records), self.points, offset)
+        return Taken(part, messages[0].offset if messages else 0, stopped_at, missing_to)
+
+    def settle(self, taken: Taken, points: tuple[Checkpoint, ...]) -> int | None:
+        """Go on at checkpoints that were moved; return as :meth:`take`."""
+        self.points = points
+        if taken.stopped_at is not None:
+            self.resume_at, self._told_missing = taken.stopped_at, True
+            self._fill(taken.missing_to)
             logger.warning(
-                "projector.gap", model=self._projector.model.name, log=self._log.name, partition=self._partition,
-                held=self.at.position, previous=self._until,
+                "projector.gap", models=[projector.model.name for projector in self._projectors], log=self._log.name,
+                partition=self._partition, held=self.at.position, previous=self._until,
             )  # fmt: skip
-        return stopped_at
+        return taken.stopped_at
+
+    def settle_each(self, taken: Taken) -> list[str]:
+        """Project model by model what was taken; return the models whose checkpoint another session holds."""
+        points, held = list(self.points), list[str]()
+        for number, projector in enumerate(self._projectors):
+            try:
+                points[number] = projector.apply(
+                    self._connection, taken.part.new(number), points[number], offset=taken.part.offset
+                )
+            except LockNotAvailable:
+                held.append(projector.model.name)
+        self.points = tuple(points)
+        return held
 
     def fill_to_head(self) -> None:
         """Ask for everything that the log has now."""
@@ -167,9 +220,11 @@ class Reader:
             )
         records = [r for r in page if partition_of(r.originator_id, self._partitions) == self._partition]
         if records:
-            self.at = self._projector.apply(self._connection, self._items(records), self.at, offset=self.at.offset)
+            part = Part(self._items(records), self.points, self.at.offset)
+            [self.points] = apply_together(self._connection, self._projectors, [part])
             self.filled += len(records)
-            self._projector.observer.filled(self._projector.model.name, self._log.name, self._partition, len(records))
+            for number, projector in enumerate(self._projectors):
+                projector.observer.filled(projector.model.name, self._log.name, self._partition, len(part.new(number)))
         self._cursor = page[-1].position
         if self._cursor >= self._until and self._told_missing and self.at.position != self._until:
             raise EpochMismatch(
@@ -187,18 +242,35 @@ class Reader:
 
     def _check_source(self, source: bytes) -> None:
         """Pass where the message is of a former epoch: what it holds was written again or was lost with it."""
-        check_epoch(self._projector.model.name, self.at, self._log.epoch())
+        check_epoch(self._projectors[0].model.name, self.points[0], self._log.epoch())
         if not source.startswith(f"urn:ticketcore:log:{self._log.name}:".encode()):
             raise ConfigurationError(
                 f"the topic holds messages of {source.decode(errors='replace')!r}, expected those of log {self._log.name!r}"
                 " (one log, one topic: correct TICKETCORE_KAFKA_TOPIC or TICKETCORE_LOG_NAME)"
             )
 
-    def _check_held(self, record: Record) -> None:
-        """Pass where the log holds what the checkpoint's message says, or where another message lies there now."""
-        if record.position == self.at.position and self._log.read(record.position - 1, 1) != [record]:
+    def _check_held(self, record: Record, offset: int) -> None:
+        """Pass where the log holds what a checkpoint's message says, or where another message lies there now."""
+        if record.position == self._again[offset] and self._log.read(record.position - 1, 1) != [record]:
             raise EpochMismatch(
-                f"read model {self._projector.model.name!r} holds position {record.position} of log {self._log.name!r} as offset"
-                f" {self._again} of partition {self._partition} has it, but the log holds another event there: it was restored"
+                f"read model {self._models} holds position {record.position} of log {self._log.name!r} as offset {offset} of"
+                f" partition {self._partition} has it, but the log holds another event there: it was restored"
                 " (run `ticketcore recover`)"
             )
+
+
+def take_together(found: Sequence[tuple[Reader, Sequence[Any]]]) -> list[int | None]:
+    """Project messages of several partitions of one log, in one transaction; see :meth:`Reader.take`.
+
+    Args:
+        found: readers of one session and the same models, each with its partition's messages.
+    """
+    taken = [reader.receive(messages) for reader, messages in found]
+    return settle_together([(reader, one) for (reader, _), one in zip(found, taken, strict=True)])
+
+
+def settle_together(taken: Sequence[tuple[Reader, Taken]]) -> list[int | None]:
+    """Project what was received of several partitions, as :func:`take_together`."""
+    first = taken[0][0]
+    reached = apply_together(first._connection, first._projectors, [one.part for _, one in taken])
+    return [reader.settle(one, points) for (reader, one), points in zip(taken, reached, strict=True)]

@@ -138,9 +138,9 @@ class Metrics:
             self._batches.labels(model)
             self._seconds.labels(model)
         self._counted |= {
-            "projector.gap": lambda e: gaps.labels(e["model"], e["log"], e["partition"]).inc(),
-            "projector.assigned": lambda e: rebalances.labels(e["model"]).inc(),
-            "projector.retry": lambda e: retries.labels(e["model"]).inc(),
+            "projector.gap": lambda e: _each(gaps, e, e["log"], e["partition"]),
+            "projector.assigned": lambda e: _each(rebalances, e),
+            "projector.retry": lambda e: _each(retries, e),
         }
         self._count("projection.retry", *(retries.labels(model) for model in models))
 
@@ -151,8 +151,9 @@ class Metrics:
         self.health.saw(loop)
 
     def projected(self, batch: Batch) -> None:
-        self._projected.labels(batch.model, batch.log, batch.partition).inc(batch.events)
-        self._batches.labels(batch.model).observe(batch.events)
+        for partition, events in batch.events.items():
+            self._projected.labels(batch.model, batch.log, partition).inc(events)
+        self._batches.labels(batch.model).observe(sum(batch.events.values()))
         self._seconds.labels(batch.model).observe(batch.whole)
         for step in ("load", "fold", "write"):
             self._steps.labels(batch.model, step).observe(getattr(batch, step))
@@ -170,10 +171,11 @@ class Metrics:
         if (count := self._counted.get(name)) is not None:
             count(event)
         if name.endswith(".retry"):
-            loop = {"relay.retry": "relay", "projection.retry": "log", "outgoing.retry": "outgoing", "intake.retry": "intake"}.get(
-                name
-            ) or event["model"]
-            self.health.trouble(loop, f"tried again after {event.get('error', 'an error')}")
+            loop = {
+                "relay.retry": "relay", "projection.retry": "log", "outgoing.retry": "outgoing", "intake.retry": "intake",
+            }.get(name)  # fmt: skip
+            for one in [loop] if loop else event["models"]:
+                self.health.trouble(one, f"tried again after {event.get('error', 'an error')}")
 
     def _count(self, event: str, *counters: Counter) -> None:
         """Count lines of that name."""
@@ -192,3 +194,9 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"ticketcore_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+
+def _each(counter: Counter, event: Any, *labels: Any) -> None:
+    """Count once for each model that an event is about."""
+    for model in event["models"]:
+        counter.labels(model, *labels).inc()

@@ -17,10 +17,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from projections.checkpoints import EMBEDDED
 from projections.neighbours import lock_holder
 from projections.observing import told
 from projections.partitions import partition_of
-from projections.projector import EMBEDDED
 from projections.schema import KEEPALIVE, REBUILD_LOCK
 from workers.observing.health import Health
 from workers.observing.watching import LogStore
