@@ -16,9 +16,12 @@ from rich.table import Table
 
 from bench.commands import commands, commands_32
 from bench.delay import delay
+from bench.growth import growth
 from bench.harness import PAIRS, Result, say
+from bench.history import history
 from bench.ingest import importing, whole
 from bench.mail import mail
+from bench.memory import memory
 from bench.place import opened
 from bench.processes import commands_processes
 from bench.profile import profile
@@ -41,6 +44,9 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "delay": delay,
     "mail": mail,
     "rebuild": rebuilding,
+    "growth": growth,
+    "memory": memory,
+    "history": history,
     "replay": replay,
     "storage": storage,
     "whole": whole,
