@@ -25,6 +25,7 @@ __all__ = ["append_plain"]
 _UUIDS, _INTS, _RAWS, _TEXTS = 2951, 1007, 1001, 1009
 _TYPES = (
     _UUIDS, _RAWS, _UUIDS, _INTS, _INTS, _UUIDS, _INTS, _UUIDS, _INTS, _TEXTS, _RAWS, _RAWS, _UUIDS, _RAWS,
+    _TEXTS, _RAWS, _UUIDS, _INTS,
 )  # fmt: skip
 _CALL = Statement(
     "ticketcore_append_plain",
@@ -40,7 +41,7 @@ def append_plain(connection: Connection[Any], appends: Sequence[Append], *, keys
 
     Args:
         connection: in autocommit.
-        appends: at least one; commands that do not depend on each other.
+        appends: at least one; commands that do not depend on each other, no two claims of one value among them.
         keys_here: the schema ``keys`` is in the same data base.
     Returns:
         An outcome for each; ``None`` where nothing was written: ``log.append`` tells what is in whose way.
@@ -49,7 +50,7 @@ def append_plain(connection: Connection[Any], appends: Sequence[Append], *, keys
     keys: list[EventKey | None] = []
     lasts: list[int | None] = []
     for append in appends:
-        if append.claims or append.releases or append.destroy_events or append.destroy_persons:
+        if append.releases or append.destroy_events or append.destroy_persons:
             return None
         own = iter(append.keys if keys_here else ())
         key = next(own, None)
@@ -69,6 +70,7 @@ def append_plain(connection: Connection[Any], appends: Sequence[Append], *, keys
         lasts.append(len(streams) if append.events else None)
     if not any(keys):
         keys = []
+    claims = [claim for a in appends for claim in a.claims]
     arguments = (
         uuids([a.command_id for a in appends]),
         raws([a.digest for a in appends]),
@@ -84,6 +86,10 @@ def append_plain(connection: Connection[Any], appends: Sequence[Append], *, keys
         raws([key and key.nonce for key in keys]),
         uuids([key and key.person_id for key in keys]),
         raws([key and key.wrapped for key in keys]),
+        texts([claim.kind for claim in claims]),
+        raws([claim.value for claim in claims]),
+        uuids([claim.owner for claim in claims]),
+        ints([claim.ref for claim in claims]),
     )
     try:
         result = _CALL(connection, arguments)

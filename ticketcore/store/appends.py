@@ -91,23 +91,25 @@ def from_receipt(receipt: Receipt, digest: bytes) -> Outcome:
 
 
 def independent(appends: Sequence[Append]) -> bool:
-    """Return whether appends can share a call because no two of them have a stream or a command id in common.
+    """Return whether appends can share a call because nothing that they touch stands twice: stream, command id, claim.
 
     Others may be able to, too: :func:`ready` looks closer.
     """
-    if len(appends) == 1:
-        return not appends[0].claims
-    seen: set[UUID | str] = set()
+    if len(appends) == 1 and not appends[0].claims:
+        return True
+    seen: set[UUID | str | tuple[str, bytes]] = set()
     count = 0
     for append in appends:
-        if append.claims or append.releases or append.destroy_events or append.destroy_persons:
+        if append.releases or append.destroy_events or append.destroy_persons:
             return False
-        own: set[UUID | str] = {stream for stream, _ in append.expected}
+        own: set[UUID | str | tuple[str, bytes]] = {stream for stream, _ in append.expected}
         own.add(append.command_id)
         for event in append.events:
             own.add(event.originator_id)
-        count += len(own)
+        count += len(own) + len(append.claims)
         seen |= own
+        for claim in append.claims:
+            seen.add((claim.kind, claim.value))
     return len(seen) == count
 
 

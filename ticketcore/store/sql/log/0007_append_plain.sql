@@ -1,4 +1,4 @@
--- Appends a batch of commands that claim, release and destroy nothing: most of all commands. One call, one transaction.
+-- Appends a batch of commands that release and destroy nothing, and claim each value once: most of all commands. One call, one transaction.
 -- Undo: DROP FUNCTION log.append_plain;
 --
 -- It does what log.append does where nothing stands in the way, with fewer statements and arguments, and no row for each
@@ -15,6 +15,7 @@ CREATE FUNCTION log.append_plain(
     c_id uuid[], c_digest bytea[], c_main uuid[], c_count int[], c_last int[],
     x_stream uuid[], x_version int[],
     e_stream uuid[], e_version int[], e_topic text[], e_state bytea[], e_nonce bytea[], e_person uuid[], e_wrapped bytea[],
+    cl_kind text[], cl_value bytea[], cl_owner uuid[], cl_ref int[],
     OUT head bigint, OUT stamp timestamptz
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -39,6 +40,10 @@ BEGIN
             WHERE x.version <> coalesce((
                 SELECT e.originator_version FROM log.events e WHERE e.originator_id = x.stream
                 ORDER BY e.originator_version DESC LIMIT 1), 0))
+        AND (cardinality(cl_kind) = 0 OR NOT EXISTS (
+            SELECT FROM (SELECT unnest(cl_kind) AS kind, unnest(cl_value) AS value, unnest(cl_owner) AS owner OFFSET 0) cl,
+                LATERAL (SELECT h.owner FROM log.claims h WHERE h.kind = cl.kind AND h.value = cl.value OFFSET 0) held
+            WHERE held.owner <> cl.owner))
     INTO head, stamp, clear
     FROM (SELECT e.position, e.recorded_at FROM log.events e ORDER BY e.position DESC LIMIT 1) last;
     IF NOT clear THEN
@@ -53,6 +58,12 @@ BEGIN
     INSERT INTO log.events (position, recorded_at, originator_id, originator_version, topic, state)
     SELECT head + generate_subscripts(e_stream, 1), stamp,
         unnest(e_stream), unnest(e_version), unnest(e_topic), unnest(e_state);
+
+    IF cardinality(cl_kind) > 0 THEN
+        INSERT INTO log.claims (owner, ref, kind, value)
+        SELECT unnest(cl_owner), unnest(cl_ref), unnest(cl_kind), unnest(cl_value)
+        ON CONFLICT (kind, value) DO NOTHING; -- its own already
+    END IF;
 
     IF cardinality(e_nonce) > 0 THEN
         INSERT INTO keys.event_keys (originator_id, originator_version, nonce, person_id, wrapped)
