@@ -40,10 +40,12 @@ __all__ = ["Steps", "profile"]
 
 _STORE = [
     (Sealer, "seal_many", "seal"),
+    (Sealer, "seal_content", "seal"),
     (PostgresKeyStore, "persons", "keys of persons"),
     (PostgresKeyStore, "put_persons", "keys of persons"),
     (Codec, "to_stored_event", "encode"),
-    (Codec, "decode_many", "decode"),
+    (Codec, "sealed_event", "encode"),
+    (Codec, "decode_to_fold", "decode"),
     (PostgresLog, "load_many", "load: query and rows"),
 ]
 _COMMAND = [

@@ -176,7 +176,7 @@ class Executor:
         loaded = self._loads.load(streams, command_id)
         states: dict[UUID, State | None] = {}
         for id_ in streams:
-            state = project(None, id_, self._codec.decode_many(loaded.streams.get(id_, ())))
+            state = project(None, id_, map(self._codec.decode_to_fold, loaded.streams.get(id_, ())))
             states[id_] = state
             if state is not None:
                 self._cache.put(state, incarnation)
