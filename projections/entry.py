@@ -27,7 +27,7 @@ def open_read_models(settings: Settings, log: EventLog) -> PostgresReadModels:
     with connect(dsn) as connection:
         if not installed(connection):
             raise StoreUnavailable(
-                "the read models' tables are missing: expected the schemas queues, history and performance"
+                "the read models' tables are missing: expected the schemas queues, history, performance and intake"
                 " (run `ticketcore db migrate`)"
             )
     return PostgresReadModels(dsn, log, Codec().decode_to_fold, projects=settings.projects_inline)

@@ -87,7 +87,8 @@ class MemoryReadModels:
         return self._position
 
     def wait_for(self, aggregate_id: UUID, version: int, timeout: float) -> None:
-        models = ("history",) if kind_of(aggregate_id) is Kind.CUSTOMER else tuple(self.tables)
+        kind = kind_of(aggregate_id) or Kind.TICKET
+        models = [model.name for model in MODELS if kind in model.mains]
         with self._mutex:
             self.catch_up()
             for name in models:

@@ -54,12 +54,15 @@ WHERE organisation_id = ANY(%s) AND merged_into IS NULL AND NOT forgotten ORDER 
 _TICKETS = """
 SELECT ticket_id FROM history.tickets WHERE requester_id IN (SELECT history.same_person(%s)) ORDER BY opened_at, ticket_id
 """
-_VERSIONS = """
-SELECT (SELECT version FROM queues.tickets WHERE ticket_id = %(id)s),
-    (SELECT version FROM history.tickets WHERE ticket_id = %(id)s),
-    (SELECT version FROM performance.tickets WHERE ticket_id = %(id)s)
-"""
-_CUSTOMER_VERSION = "SELECT version FROM history.customers WHERE customer_id = %(id)s"
+_HELD = {
+    kind: " UNION ALL ".join(
+        f"SELECT '{model.name}', (SELECT version FROM {model.name}.{table.name} WHERE {table.columns[0]} = %(id)s)"
+        for model in MODELS
+        if (table := model.mains.get(kind)) is not None
+    )
+    for kind in Kind
+}
+"""What says, by kind of aggregate, how many of its events each read model that it is in holds."""
 _POINTS = """
 SELECT m.model, array_agg(coalesce(c.position, 0) ORDER BY c.partition), coalesce(bool_or(c.partition >= 0), false)
 FROM read_meta.models m LEFT JOIN read_meta.checkpoints c
@@ -159,11 +162,8 @@ class PostgresReadModels:
         )
 
     def _versions(self, id_: UUID) -> dict[str, int]:
-        if kind_of(id_) is Kind.CUSTOMER:
-            found = self._rows(_CUSTOMER_VERSION, {"id": id_})
-            return {"history": found[0][0] if found else 0}
-        [held] = self._rows(_VERSIONS, {"id": id_})
-        return dict(zip((model.name for model in MODELS), (version or 0 for version in held), strict=True))
+        held = self._rows(_HELD[kind_of(id_) or Kind.TICKET], {"id": id_})
+        return {model: version or 0 for model, version in held}
 
     def _refuse_parked(self, id_: UUID, version: int, timeout: float) -> None:
         for model, cause in self._rows(_PARKED, [id_, version]):

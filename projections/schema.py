@@ -14,13 +14,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from projections.base import Model
 from projections.history import HISTORY
+from projections.intake import INTAKE
 from projections.performance import PERFORMANCE
 from projections.queues import QUEUES
 from ticketcore.errors import NotFound, StoreUnavailable
 
 __all__ = ["KEEPALIVE", "KEPT_ALIVE", "MODELS", "NOT_AS_MADE", "REBUILD_LOCK", "RELEASE", "SERVER_LOST", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live", "model_named", "rebuilds_due"]  # fmt: skip
 
-MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE)
+MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE, INTAKE)
 META = {"models": "meta.sql", "dropped": "meta_drops.sql", "models_generation": "meta_previous.sql"}
 """A table or index of ``read_meta`` -> the file that makes it, in order; run where it is missing. Only ever add to it."""
 LOCK = "ticketcore.projections"
@@ -184,10 +185,21 @@ def digest_of(model: Model) -> str:
 
 
 def rebuilds_due(connection: Connection, models: Sequence[Model] = MODELS) -> list[str]:
-    """Return the models whose live tables or views another version of the fold or other SQL made."""
-    rows = connection.execute("SELECT model, version, digest FROM read_meta.models WHERE role = 'live'").fetchall()
-    made = {name: (version, digest) for name, version, digest in rows}
-    return [model.name for model in models if made.get(model.name) != (model.version, digest_of(model))]
+    """Return the models whose live tables or views another version of the fold or other SQL made, or which are new here.
+
+    A new one stands empty beside others that have read the log: a projector fills it too, event by event.
+    """
+    rows = connection.execute(
+        "SELECT m.model, m.version, m.digest, coalesce(sum(c.position), 0)::bigint FROM read_meta.models m"
+        " LEFT JOIN read_meta.checkpoints c USING (model, generation) WHERE m.role = 'live' GROUP BY 1, 2, 3"
+    ).fetchall()
+    made = {name: (version, digest) for name, version, digest, _ in rows}
+    read = {name for name, _, _, position in rows if position}
+    return [
+        model.name
+        for model in models
+        if made.get(model.name) != (model.version, digest_of(model)) or (read and model.name not in read)
+    ]
 
 
 def _has_schema(connection: Connection, name: str) -> bool:

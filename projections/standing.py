@@ -17,6 +17,7 @@ _NUMBERED = (
     (Kind.TICKET, "queues", "tickets", "ticket_id"),
     (Kind.TICKET, "history", "tickets", "ticket_id"),
     (Kind.CUSTOMER, "history", "customers", "customer_id"),
+    (Kind.MESSAGE, "intake", "messages", "message_id"),
 )
 
 

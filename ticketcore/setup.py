@@ -126,7 +126,7 @@ _GRANT_KEYS = (
     "GRANT USAGE ON SCHEMA keys TO {}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA keys TO {}",
 )
-_READ_SCHEMAS = "read_meta, queues, history, performance"
+_READ_SCHEMAS = "read_meta, queues, history, performance, intake"
 _GRANT_READ = (
     f"GRANT USAGE ON SCHEMA {_READ_SCHEMAS} TO {{}}",
     f"GRANT SELECT ON ALL TABLES IN SCHEMA {_READ_SCHEMAS} TO {{}}",

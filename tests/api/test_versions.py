@@ -181,15 +181,15 @@ def test_once_the_newer_version_is_here_the_dead_letters_fold_and_nothing_is_mis
     core.solve(other, by=ANA)
     core.catch_up()
     assert retry_dead_letters(str(settings.dsn), core.log, Codec().decode) == dict.fromkeys(
-        ("queues", "history", "performance"), 0
+        ("queues", "history", "performance", "intake"), 0
     )
     assert parked(core) == {escalated: {2}, assigned: {2}}
 
     upgraded = newer(settings, "retry")
 
-    assert upgraded["retried"] == dict.fromkeys(("queues", "history", "performance"), 2)
+    assert upgraded["retried"] == {"queues": 2, "history": 2, "performance": 2, "intake": 0}
     assert (upgraded["left"], upgraded["different"]) == (0, 0)
-    assert newer(settings, "retry")["retried"] == dict.fromkeys(("queues", "history", "performance"), 0)
+    assert newer(settings, "retry")["retried"] == dict.fromkeys(("queues", "history", "performance", "intake"), 0)
 
 
 def test_both_versions_append_at_once_and_nothing_is_lost(core: TicketCore, settings: Settings) -> None:

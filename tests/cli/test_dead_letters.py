@@ -64,6 +64,7 @@ def test_a_dead_letter_is_listed_shown_retried_dropped_and_taken_back(own_cli: C
         "queues": 0,
         "history": 0,
         "performance": 0,
+        "intake": 0,
     }
     assert own_cli.json("dead-letters", "show", "queues", position)["tries"] == 3
 
@@ -76,7 +77,7 @@ def test_a_dead_letter_is_listed_shown_retried_dropped_and_taken_back(own_cli: C
     [first, second] = own_cli.json("dead-letters", "drops")
     assert (first["reason"], second["dropped_by"]) == ("A trial of tomorrow's release", "operator:kim")
     assert "Likewise" in own_cli.ok("dead-letters", "drops")
-    assert own_cli.json("verify")["dropped"] == {"queues": 2, "history": 0, "performance": 0}
+    assert own_cli.json("verify")["dropped"] == {"queues": 2, "history": 0, "performance": 0, "intake": 0}
     assert "2 events are left out on an operator's word" in own_cli.ok("verify")
     own_cli.ok("rebuild", "queues")
     assert own_cli.json("dead-letters", "list", "--model", "queues") == []

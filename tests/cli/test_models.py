@@ -46,10 +46,10 @@ def test_verify_says_how_far_it_compared_and_what_is_not_projected_yet(
     here = bare(TICKETCORE_DSN=database, TICKETCORE_KEY_FILE=str(keys), TICKETCORE_INLINE="0")
     said = here.ok("verify")
     assert "Compared up to position 0 of 1." in said
-    assert "NOT COMPARED: 1 events are not projected yet (queues 1, history 1, performance 1)." in said
+    assert "NOT COMPARED: 1 events are not projected yet (queues 1, history 1, performance 1, intake 1)." in said
     assert "Every row" not in said
     found = here.json("verify")
-    assert (found["head"], found["positions"]) == (1, {"queues": 0, "history": 0, "performance": 0})
+    assert (found["head"], found["positions"]) == (1, {"queues": 0, "history": 0, "performance": 0, "intake": 0})
     with TicketCore.open(settings) as core:
         core.catch_up()
     assert "Compared up to position 1 of 1.\nEvery row is what the log says.\n" in here.ok("verify")
@@ -83,7 +83,7 @@ def test_verify_names_the_row_that_was_changed_and_a_rebuild_mends_it(
 
 def test_rebuild_asks_for_a_name_it_knows(cli: Cli) -> None:
     assert "name a read model, or give --all" in cli.fails(2, "rebuild")
-    assert "expected one of queues, history, performance" in cli.fails(4, "rebuild", "nothing")
+    assert "expected one of queues, history, performance, intake" in cli.fails(4, "rebuild", "nothing")
     assert "may not rebuild the read models" in cli.fails(7, "rebuild", "--all", "--as", "agent:ana")
 
 

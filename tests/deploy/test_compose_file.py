@@ -42,7 +42,7 @@ def test_there_is_a_broker_a_data_base_a_migration_two_relays_and_projectors_of_
     projected = [
         service["command"][2] for service in SERVICES.values() if service.get("command", [])[1:2] == ["project"]
     ]
-    assert sorted(projected) == ["history", "performance", "queues"]
+    assert sorted(projected) == ["history", "intake", "performance", "queues"]
 
 
 @pytest.mark.parametrize("name", PASSWORDS)
@@ -52,7 +52,15 @@ def test_without_a_password_nothing_starts(name: str) -> None:
 
 
 def test_every_service_that_is_kept_running_says_how_it_is_and_has_time_to_end() -> None:
-    assert KEPT.keys() >= {"postgres", "kafka", "relay", "project-queues", "project-history", "project-performance"}
+    assert KEPT.keys() >= {
+        "postgres",
+        "kafka",
+        "relay",
+        "project-queues",
+        "project-history",
+        "project-performance",
+        "project-intake",
+    }
     for name, service in KEPT.items():
         check = service["healthcheck"]
         assert check["test"][0] == "CMD", name

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from tests.docs.test_blocks import blocks
@@ -490,3 +491,17 @@ def test_colleagues_of_an_organisation_belong_to_its_tickets_after_a_merge_of_or
     core.merge_customers(bought, into=firm, by=ANA)
     again = Intake(core).receive_mail(mail("About it again.", sender=EVE, subject=f"Re: {ticket}"))
     assert again.ticket == ticket
+
+
+def test_a_messages_row_in_the_read_model_can_be_waited_for_and_holds_none_of_its_words(
+    core: TicketCore, intake: Intake
+) -> None:
+    taken = intake.receive_mail(mail("of words", sender="unheard@example.org", subject="Unheard"))
+    state = core.message_state(taken.number)
+    core._read.wait_for(state.id, state.version, 10.0)
+    assert core.read_position() == core.log.head()
+    if core.settings.read_dsn is not None:
+        with psycopg.connect(core.settings.read_dsn) as connection:
+            [(row,)] = connection.execute("SELECT messages::text FROM intake.messages").fetchall()
+        assert taken.number in row
+        assert "nheard" not in row

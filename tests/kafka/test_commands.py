@@ -43,13 +43,13 @@ def test_status_tells_relay_and_checkpoints_and_hand_back_ends_the_partitions(
     told = json.loads(run(way.environ, "kafka", "status", "--json").stdout)
     assert (told["log_position"], told["relayed"], told["partitions"]) == (head, head, 2)
     assert [(p["model"], p["partition"], p["caught_up"]) for p in told["points"]] == [
-        (model, n, True) for model in ("history", "performance", "queues") for n in (0, 1)
+        (model, n, True) for model in ("history", "intake", "performance", "queues") for n in (0, 1)
     ]
     assert f"holds {head:,} of the {head:,} events" in run(way.environ, "kafka", "status").stdout
-    back = run(way.environ, "kafka", "hand-back", "queues", "history", "performance")
-    assert re.fullmatch(r"(\w+ goes on from position \d+ of the log\.\n){3}", back.stdout)
+    back = run(way.environ, "kafka", "hand-back", "queues", "history", "performance", "intake")
+    assert re.fullmatch(r"(\w+ goes on from position \d+ of the log\.\n){4}", back.stdout)
     again = run(way.environ, "kafka", "hand-back")
-    assert again.stdout.count("was fed by the log already") == 3
+    assert again.stdout.count("was fed by the log already") == 4
     with opened_log(database) as log, Runner(database, log, Codec().decode) as runner:
         assert runner.catch_up() == head
         way.check(log)

@@ -182,7 +182,7 @@ def test_a_next_version_beside_the_old_is_swapped_and_swapped_back_under_traffic
 ) -> None:
     relay = scene.worker("relay")
     eventually(lambda: "relay.leads" in relay.said, 60)
-    others = scene.worker("project", "history", "performance")
+    others = scene.worker("project", "history", "performance", "intake")
     old = scene.worker("project", "queues")
     topics = {scene.topic: log}
     try:

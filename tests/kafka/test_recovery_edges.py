@@ -202,7 +202,7 @@ def lowly(server: Postgres, dsn: str) -> str:
     given = conninfo_to_dict(dsn)
     with psycopg.connect(server.dsn(str(given["dbname"]), superuser=True), autocommit=True) as connection:
         connection.execute("CREATE ROLE lowly LOGIN")
-        for schema in ("log", "read_meta", "queues", "history", "performance"):
+        for schema in ("log", "read_meta", "queues", "history", "performance", "intake"):
             connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO lowly".encode())
             connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO lowly".encode())
     return make_conninfo(dsn, user="lowly")

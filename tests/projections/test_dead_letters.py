@@ -130,7 +130,7 @@ def test_what_comes_after_a_drop_is_folded_on_top(dsn: str, log: ListLog) -> Non
     assert queues_in(dsn) == without(log, 4)
     checked = verify(dsn, log, log.decode)
     assert (checked.different, checked.parked["queues"], checked.dropped) == (
-        0, 0, {"queues": 1, "history": 0, "performance": 0},
+        0, 0, {"queues": 1, "history": 0, "performance": 0, "intake": 0},
     )  # fmt: skip
 
 

@@ -321,7 +321,7 @@ def test_dead_letters_go_with_their_tables(projected: tuple[str, ListLog]) -> No
     project(dsn, log)
     log.unknown = set()
     rebuild(dsn, log, log.decode, QUEUES)
-    assert verify(dsn, log, log.decode).parked == {"queues": 0, "history": 2, "performance": 2}
+    assert verify(dsn, log, log.decode).parked == {"queues": 0, "history": 2, "performance": 2, "intake": 0}
     put_back(dsn, log, log.decode, QUEUES)
     found = verify(dsn, log, log.decode)
     assert (found.parked["queues"], found.different) == (2, 0)
@@ -433,9 +433,9 @@ def test_an_older_release_s_tables_of_progress_are_brought_up_to_date(projected:
             assert rebuilds_due(connection) == [model.name for model in MODELS]
         assert "models_generation" in META
         rebuild(dsn, log, log.decode, QUEUES)
-        assert rebuilds_due(connection) == ["history", "performance"]
+        assert rebuilds_due(connection) == ["history", "performance", "intake"]
         put_back(dsn, log, log.decode, QUEUES)
-        assert rebuilds_due(connection) == ["queues", "history", "performance"]
+        assert rebuilds_due(connection) == ["queues", "history", "performance", "intake"]
 
 
 def test_a_view_that_changed_without_a_new_version_asks_for_a_rebuild(projected: tuple[str, ListLog]) -> None:

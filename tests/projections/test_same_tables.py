@@ -60,8 +60,8 @@ def test_one_batch_and_many_batches_give_the_same_rows(history: list[Event], siz
 @_SLOWLY
 @given(histories(), st.integers(1, 50))
 def test_live_rebuilt_and_memory_tables_are_equal(database: str, history: list[Event], batch: int) -> None:
-    execute(database, "DROP SCHEMA IF EXISTS read_meta, queues, history, performance CASCADE")
-    execute(database, "DROP SCHEMA IF EXISTS queues_prev, history_prev, performance_prev CASCADE")
+    execute(database, "DROP SCHEMA IF EXISTS read_meta, queues, history, performance, intake CASCADE")
+    execute(database, "DROP SCHEMA IF EXISTS queues_prev, history_prev, performance_prev, intake_prev CASCADE")
     install(database)
     log = ListLog(history)
     caught_up(database, log, batch)
@@ -112,7 +112,7 @@ def test_verify_names_a_changed_a_deleted_and_an_added_row(projected: tuple[str,
         repr(Difference("queues", "tickets", (UUID(int=5),), "extra", {})),
     }
     assert found.rows["performance.tickets"] == 300
-    assert found.positions == {"queues": 600, "history": 600, "performance": 600}
+    assert found.positions == dict.fromkeys(("queues", "history", "performance", "intake"), 600)
 
 
 @pytest.mark.servers
@@ -138,9 +138,11 @@ def test_an_unknown_event_parks_its_ticket_and_is_folded_once_it_is_known(databa
     assert parked == {1, 2}
     checked = verify(database, log, log.decode)
     assert (checked.different, checked.parked["queues"]) == (0, 2)
-    assert retry_dead_letters(database, log, log.decode) == {"queues": 0, "history": 0, "performance": 0}
+    assert retry_dead_letters(database, log, log.decode) == dict.fromkeys(
+        ("queues", "history", "performance", "intake"), 0
+    )
     log.unknown = set()
-    assert retry_dead_letters(database, log, log.decode) == {"queues": 2, "history": 2, "performance": 2}
+    assert retry_dead_letters(database, log, log.decode) == {"queues": 2, "history": 2, "performance": 2, "intake": 0}
     assert dead_letters(database) == []
     assert tables_in(database) == tables_in_memory(log)
 

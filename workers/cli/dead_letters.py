@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Events that could not be projected.", no_args_is_help=True, add_completion=False)
 
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="queues, history, performance.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="queues, history, performance, intake.")]
 LogOption = Annotated[
     str | None,
     typer.Option("--log", metavar="NAME", help="Whose positions: a log of TICKETCORE_KAFKA_LOGS; by default this one."),

@@ -48,7 +48,9 @@ def status(json: JsonOption = False) -> None:
 
 
 def rebuild(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="queues, history, performance.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="queues, history, performance, intake.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All read models.")] = False,
     back: Annotated[
         bool, typer.Option("--back", help="Put the tables that the last swap replaced in place again.")

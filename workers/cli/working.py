@@ -43,7 +43,8 @@ class Feed(StrEnum):
 @app.command()
 def project(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="queues, history, performance; all without a name.")
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="queues, history, performance, intake; all without a name."),
     ] = None,
     source: Annotated[
         Feed | None,
