@@ -11,16 +11,24 @@ import email
 import email.policy
 import random
 import time
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from bench.harness import Result, compare, scaled, turns
+from ticketcore.domain.types import Status
+from ticketcore.intake.engine import Known, decide
+from ticketcore.intake.facts import Facts, Pointer, Relation, TicketFacts, Way
 from ticketcore.intake.mail import parse_mail
+from ticketcore.intake.received_mail import received_mail
+from ticketcore.intake.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.place import Place
+    from ticketcore.domain.message_events import Verdict
 
 __all__ = ["mail"]
 
@@ -117,7 +125,36 @@ def mail(place: Place) -> list[Result]:  # noqa: ARG001 - every part gets the pl
                 "the same with email.policy.default, nothing decoded",
             ),
         ]
+    sides = {
+        "ours": partial(_rate, plain, _decided),
+        "bare": partial(_rate, plain, email.message_from_bytes),
+        "modern": partial(_rate, plain, _modern),
+    }
+    rates = turns("mail, read and decided", sides, 9)
+    for side, peer, goal in (
+        ("bare", "email.message_from_bytes, nothing decoded", 0.5),
+        ("modern", "the same with email.policy.default, nothing decoded", None),
+    ):
+        found.append(compare("read and decided: plain mail", "messages/s", rates["ours"], rates[side], peer, goal))
     return found
+
+
+def _decided(raw: bytes) -> Verdict:
+    """Read a mail and decide it, an answer to a message that is in a ticket of its sender; the facts are given."""
+    message = received_mail(raw, _RULES)
+    return decide(Known(message.channel, message.automatic), _FACTS, _RULES)
+
+
+_RULES = Rules(trusted_servers=("mail.desk.example",))
+_TICKET, _CUSTOMER, _MESSAGE = UUID(int=1), UUID(int=2), UUID(int=3)
+_FACTS = Facts(
+    received_at=datetime(2024, 3, 5, 9, 12, 44, tzinfo=UTC),
+    customers=(_CUSTOMER,),
+    reachable=True,
+    registrable=True,
+    pointers=(Pointer(way=Way.KNOWN_MESSAGE, named=_TICKET, stands=_TICKET, message=_MESSAGE),),
+    tickets=(TicketFacts(id=_TICKET, status=Status.OPEN, relation=Relation.REQUESTER),),
+)
 
 
 def _modern(raw: bytes) -> object:

@@ -134,7 +134,7 @@ def normalise(kind: IdentityKind, value: str) -> str:
     if kind is IdentityKind.MAIL:
         text = unicodedata.normalize("NFC", text.lower())
         local, _, domain = text.rpartition("@")
-        if not local or not domain or any(c.isspace() for c in text):
+        if not local or not domain or len(text.split()) > 1:
             raise ValueError("a mail address such as name@example.org")
     elif kind is IdentityKind.PHONE:
         text = _phone(text)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Known", "decide"]
 
 _A = Automatic
+_FIELDS = set(Verdict.model_fields)
 
 
 class Known(NamedTuple):
@@ -164,7 +165,8 @@ class _Case:
         acknowledge: bool = False,
         evidence: list[Evidence] | None = None,
     ) -> Verdict:
-        return Verdict(
+        return Verdict.model_construct(
+            _FIELDS,
             outcome=outcome,
             reason=reason,
             rule=rule,

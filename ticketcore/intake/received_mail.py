@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ticketcore.domain.commands import AttachmentContent
+from ticketcore.domain.commands import AttachmentContent, normalise
 from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.message_events import Automatic, Recipient, RecipientKind
 from ticketcore.domain.types import Assurance, Channel, IdentityKind
-from ticketcore.errors import InvalidCommand
 from ticketcore.intake.mail import MailKind, parse_mail
 from ticketcore.intake.message import Authentication, InboundMessage
 
@@ -28,6 +27,11 @@ _GENERATED = frozenset({
     "x-fc-machinegenerated", "x-automail", "list",
 })  # fmt: skip
 """Signs that a program wrote, perhaps first and not in answer: alarms and newsletters have them, and absence notes too."""
+_FIELDS, _IDENTITY, _RECIPIENT = (
+    set(InboundMessage.model_fields),
+    set(Identity.model_fields),
+    set(Recipient.model_fields),
+)
 _REPORTS = (MailKind.DELIVERY_REPORT, MailKind.DISPOSITION, MailKind.FEEDBACK)
 
 
@@ -55,7 +59,9 @@ def received_mail(
     authentication = _authentication(mail, rules)
     assurance = Assurance.VERIFIED if authentication is Authentication.PASSED else Assurance.UNVERIFIED
     identity = None if sender is None else _identity(sender.address, assurance)
-    return InboundMessage(
+    # Built without being checked: what parse_mail() gives is storable, and checking costs as much as parsing does.
+    return InboundMessage.model_construct(
+        _FIELDS,
         channel=Channel.MAIL,
         identities=() if identity is None else (identity,),
         name=(sender.name or None) if sender else None,
@@ -63,7 +69,7 @@ def received_mail(
         subject=mail.subject or None,
         text=mail.text or None,
         attachments=tuple(
-            AttachmentContent(name=file.name, media_type=_label(file.media_type), content=file.content)
+            AttachmentContent.model_construct(name=file.name, media_type=_label(file.media_type), content=file.content)
             for file in mail.attachments
         ),
         language=mail.language,
@@ -77,7 +83,7 @@ def received_mail(
         answers=_about(mail),
         bounce=mail.bounce if mail.kind is MailKind.BOUNCE else None,
         peer_ip=peer_ip,
-        received_at=received_at,
+        received_at=None if received_at is None else received_at.astimezone(UTC),
         claimed_at=_utc(mail.date),
         raw=raw,
     )
@@ -97,14 +103,17 @@ def _sender(mail: ParsedMail, own: Collection[str]) -> Mailbox | None:
 
 def _identity(address: str, assurance: Assurance) -> Identity | None:
     try:
-        return Identity(kind=IdentityKind.MAIL, value=address, assurance=assurance)
-    except InvalidCommand:
+        value = normalise(IdentityKind.MAIL, address)
+    except ValueError:
         return None  # no address: the mail is from nobody known
+    return Identity.model_construct(_IDENTITY, kind=IdentityKind.MAIL, value=value, assurance=assurance)
 
 
 def _authentication(mail: ParsedMail, rules: Rules) -> Authentication:
     """Return what our own servers say of the author's address: DMARC (RFC 7489), else an aligned DKIM signature."""
     servers = {name.lower() for name in rules.trusted_servers}
+    if not servers:
+        return Authentication.UNKNOWN
     domain = (mail.from_[0].address if mail.from_ else "").rpartition("@")[2].lower()
     verdicts = [verdict for verdict in mail.authentication if verdict.server.lower() in servers]
     if any(verdict.method == "dmarc" and verdict.result == "fail" for verdict in verdicts):
@@ -128,7 +137,7 @@ def _recipients(mail: ParsedMail, envelope: Iterable[str]) -> Iterable[Recipient
         (RecipientKind.ENVELOPE, [*envelope, *mail.delivered_to]),
     ):
         found.update(dict.fromkeys((kind, address.lower()) for address in addresses if address))
-    return (Recipient(kind=kind, address=address) for kind, address in found)
+    return (Recipient.model_construct(_RECIPIENT, kind=kind, address=address) for kind, address in found)
 
 
 def _automatic(mail: ParsedMail) -> Automatic:
