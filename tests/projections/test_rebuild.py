@@ -35,7 +35,7 @@ from ticketcore.errors import ConfigurationError, EpochMismatch, NotFound, Store
 from ticketcore.store.port import Record
 
 pytestmark = pytest.mark.servers
-QUEUES, HISTORY, PERFORMANCE = MODELS
+QUEUES, HISTORY, PERFORMANCE, _ = MODELS
 NEXT = (NEXT_QUEUES, *MODELS[1:])
 
 
@@ -229,7 +229,7 @@ def test_where_one_of_several_rebuilds_fails_no_tables_are_swapped(
 
     assert tables_in(dsn) == before
     assert roles(dsn)["live"] == roles(dsn, "history")["live"] == (1, 1)
-    assert [one.generation for one in rebuild_all(dsn, log, log.decode, MODELS)] == [2, 2, 2]
+    assert [one.generation for one in rebuild_all(dsn, log, log.decode, MODELS)] == [2, 2, 2, 2]
     assert verify(dsn, log, log.decode).different == 0
 
 
