@@ -104,7 +104,12 @@ def test_our_services_write_nothing_into_their_image_and_have_no_privileges() ->
 
 
 def test_workers_hold_no_keys_and_no_owner_s_password() -> None:
-    for name in OURS.keys() - {"cli", "migrate", "outgoing", "intake"}:  # who sends or takes mail opens texts and addresses
+    for name in OURS.keys() - {
+        "cli",
+        "migrate",
+        "outgoing",
+        "intake",
+    }:  # who sends or takes mail opens texts and addresses
         text = json.dumps(SERVICES[name]["environment"])
         assert "KEY" not in text
         assert PASSWORDS["OWNER_PASSWORD"] not in text

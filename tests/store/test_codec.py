@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.sealing.builders import TICKET, commented, meta, personal_words
 from tests.support.strategies import any_event, events
 from ticketcore.domain.base import EVENT_CLASSES, Event
-from ticketcore.domain.ticket_events import PersonalText, Solved, TicketEvent
+from ticketcore.domain.ticket_events import Attachment, Commented, PersonalText, Solved, TicketEvent
 from ticketcore.errors import EventTooLarge, UnknownEvent
 from ticketcore.store.codec import Codec
 from ticketcore.store.port import Record
@@ -70,8 +70,7 @@ def test_the_stored_form_is_compact_json_without_columns_and_defaults() -> None:
     state = CODEC.to_stored_event(commented(None)).state
     assert state == (
         b'{"meta":{"occurred_at":"2026-11-22T09:00:00Z","actor":{"role":"agent","id":"ana","assurance":"logged_in"},'
-        b'"command_id":"00000000-0000-0000-0000-000000000007"},"direction":"inbound","channel":"mail",'
-        b'"class_version":2}'
+        b'"command_id":"00000000-0000-0000-0000-000000000007"},"direction":"inbound","channel":"mail"}'
     )
 
 
@@ -187,3 +186,15 @@ def test_what_is_no_event_of_ours_is_refused() -> None:
 def test_no_bytes_make_it_fail_otherwise(state: bytes, topic: str) -> None:
     with pytest.raises(UnknownEvent):
         CODEC.to_domain_event(stored(topic, state))
+
+
+def test_an_event_is_written_at_the_lowest_version_that_says_it_so_that_a_former_release_reads_on() -> None:
+    assert Commented.class_version == 2
+    assert json.loads(CODEC.personal(commented("Hello")) or b"") == {"body": "Hello"}
+    file = Attachment(name="a.pdf", media_type="application/pdf", sha256="ab" * 32, blob=0, per_person=True)
+    with_file = commented("Hello", attachments=(file,))
+    assert json.loads(CODEC.personal(with_file) or b"")["class_version"] == 2
+    bare = CODEC.with_personal(with_file, None)
+    assert b"class_version" not in CODEC.to_stored_event(bare).state
+    for version in (1, 2):
+        assert CODEC.to_domain_event(CODEC.to_stored_event(bare, version)) == bare

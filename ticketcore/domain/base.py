@@ -74,6 +74,10 @@ class Event(Frozen):
 
     TOPIC: ClassVar[str] = ""
     class_version: ClassVar[int] = 1
+    SINCE: ClassVar[Mapping[str, int]] = {}
+    """Field -> the version that changed it, where all other fields are what they were in version 1 and no upcast is
+    needed. Such a class's events are written at the lowest version that can say what they say, the sealed fields and the
+    others each, so that a former release goes on with all that it can read."""
     PERSONAL: ClassVar[tuple[str, ...]] = ()
 
     originator_id: UUID

@@ -81,6 +81,7 @@ class Opened(TicketEvent):
 
     TOPIC: ClassVar[str] = "ticket.opened"
     class_version: ClassVar[int] = 2
+    SINCE: ClassVar[Mapping[str, int]] = {"attachments": 2}
     channel: Channel
     requester_id: UUID | None = None
     direction: Direction = Direction.INBOUND
@@ -146,6 +147,7 @@ class Commented(TicketEvent):
 
     TOPIC: ClassVar[str] = "ticket.commented"
     class_version: ClassVar[int] = 2
+    SINCE: ClassVar[Mapping[str, int]] = {"attachments": 2}
     direction: Direction
     channel: Channel
     author_id: UUID | None = None

@@ -48,8 +48,8 @@ class Codec(Mapper[UUID]):
     def __init__(self) -> None:
         super().__init__(JSONTranscoder())  # the base class wants one; ours is pydantic
 
-    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Return what the log stores of an event.
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID], version: int | None = None) -> StoredEvent:
+        """Return what the log stores of an event; *version*: to be stated, the lowest possible by default.
 
         Raises:
             ValueError: a personal field is open: only sealed events are stored.
@@ -66,8 +66,9 @@ class Codec(Mapper[UUID]):
                 f" its fields {names} are open, expected none (seal it first: Sealer.seal)"
             )
         state = cls.__pydantic_serializer__.to_json(event, exclude=_COLUMNS, exclude_defaults=True)
-        if cls.class_version > 1:
-            state = b'%b,"class_version":%d}' % (state[:-1], cls.class_version)  # never empty: meta is required
+        version = version or _plain_version(event)
+        if version > 1:
+            state = b'%b,"class_version":%d}' % (state[:-1], version)  # never empty: meta is required
         if len(state) > MAX_EVENT_BYTES:
             raise EventTooLarge(cls.TOPIC, len(state), MAX_EVENT_BYTES)
         return StoredEvent(event.originator_id, event.originator_version, cls.TOPIC, state)
@@ -83,7 +84,7 @@ class Codec(Mapper[UUID]):
         """
         cls = type(event)
         state: bytes = cls.__pydantic_serializer__.to_json(event, exclude=_hidden(cls), exclude_defaults=True)
-        version = cls.class_version
+        version = _plain_version(event)
         end = f',"class_version":{version},"sealed":"{sealed}"}}' if version > 1 else f',"sealed":"{sealed}"}}'
         state = state[:-1] + end.encode()  # never empty: meta is required
         if len(state) > MAX_EVENT_BYTES:
@@ -133,8 +134,9 @@ class Codec(Mapper[UUID]):
         fields: dict[str, Any] = {name: given[name] for name in cls.PERSONAL if given[name] is not None}
         if not fields:
             return None
-        if cls.class_version > 1:
-            fields["class_version"] = cls.class_version
+        version = max(cls.SINCE.get(name, 1) for name in fields) if cls.SINCE else cls.class_version
+        if version > 1:
+            fields["class_version"] = version
         return to_json(fields, exclude_none=True)
 
     def with_personal(self, event: Event, plaintext: bytes | None) -> Event:
@@ -162,6 +164,15 @@ _PLAIN: dict[type[Event] | None, Read] = {}
 @cache
 def _hidden(cls: type[Event]) -> set[str]:
     return {*_COLUMNS, *cls.PERSONAL, "sealed"}
+
+
+def _plain_version(event: Event) -> int:
+    """Return the lowest version that can say what stands in an event beside its personal fields."""
+    cls = type(event)
+    if not cls.SINCE:
+        return cls.class_version
+    given = event.__dict__
+    return max((v for name, v in cls.SINCE.items() if name not in cls.PERSONAL and given[name] is not None), default=1)
 
 
 def _decode(topic: str, state: bytes, id_: UUID, version: int) -> Event:

@@ -135,7 +135,9 @@ def _struct(cls: type[BaseModel], fields: dict[str, Any]) -> _Typed:
     constants = {"__class__": property(lambda _: cls), "__pydantic_fields__": cls.__pydantic_fields__}
     if (version := getattr(cls, "class_version", None)) is not None:
         constants |= {"TOPIC": cls.TOPIC, "PERSONAL": cls.PERSONAL}  # type: ignore[attr-defined]
-        if version > 1:
+        if version > 1 and cls.SINCE:  # type: ignore[attr-defined]  # an event of version 1 has the same form
+            members.append(("class_version", Literal[version], version))
+        elif version > 1:
             members.append(("class_version", Literal[version]))
     made = msgspec.defstruct(
         cls.__name__, members, kw_only=True, forbid_unknown_fields=True, gc=False, namespace=constants

@@ -100,7 +100,9 @@ class Metrics:
 
     def for_intake(self) -> Callable[[str, float], None]:
         """Make the metrics of incoming mail; return what is called with each message's outcome and its seconds."""
-        taken = self._counter("intake_messages", "Messages answered, by what was decided, deferred or failed.", "outcome")
+        taken = self._counter(
+            "intake_messages", "Messages answered, by what was decided, deferred or failed.", "outcome"
+        )
         seconds = self._histogram("intake_seconds", "Seconds from a message's last byte to the reply.", _SECONDS)
 
         def on_taken(outcome: str, took: float) -> None:

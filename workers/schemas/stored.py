@@ -19,7 +19,7 @@ _ID = UUID("01000000-0000-8000-8000-000000000000")
 
 def encode(event: Event) -> dict[str, Any]:
     """Return the stored form of *event*, whose personal fields are empty or sealed already."""
-    form: dict[str, Any] = json.loads(_CODEC.to_stored_event(event).state)
+    form: dict[str, Any] = json.loads(_CODEC.to_stored_event(event, type(event).class_version).state)
     return form
 
 
