@@ -177,9 +177,58 @@ def test_robots_open_nothing_and_are_bound_to_what_they_are_about(core: TicketCo
     ]  # fmt: skip
     alarm = intake.receive_mail(mail("Disk full", headers=["Auto-Submitted: auto-generated"]))
     assert (alarm.outcome, core.message_state(alarm.number).acknowledge) == (Outcome.NEW, False)
-    loop = intake.receive_mail(mail("We have it.", headers=["X-Ticketcore-Ticket: T-1"]))
+    marker = core.tokens.marker(core.ticket_id(first.ticket))
+    loop = intake.receive_mail(mail("We have it.", headers=[f"X-Ticketcore-Ticket: {marker}"]))
     assert (loop.outcome, loop.reason) == (Outcome.IGNORED, "loop")
     assert topics(history(core, first.ticket)) == ["opened", "commented"], "the acknowledgement"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["X-Auto-Response-Suppress: DR, OOF, AutoReply"], ["Precedence: bulk"], ["Precedence: list"], ["X-Loop: kim@example.org"],
+        ["X-RT-Loop-Prevention: example.org", "Precedence: bulk"], ["X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent"],
+    ],
+)  # fmt: skip
+def test_an_answer_that_only_asks_programs_to_be_silent_is_a_persons(
+    core: TicketCore, intake: Intake, headers: list[str]
+) -> None:
+    first = intake.receive_mail(mail())
+    assert first.ticket is not None
+    answer = [f"In-Reply-To: <{_signed(core, core.ticket_id(first.ticket))}>"]
+    taken = intake.receive_mail(mail("The number is 7.", headers=headers + answer))
+    assert (taken.outcome, taken.ticket) == (Outcome.COMMENT, first.ticket)
+    away = intake.receive_mail(mail("Away", subject="Automatic reply: Parcel", headers=headers + answer))
+    assert away.reason == (None if "Precedence: list" in headers else "auto_reply")
+
+
+def test_a_form_without_a_return_path_opens_a_ticket_and_is_not_acknowledged(core: TicketCore, intake: Intake) -> None:
+    taken = intake.receive_mail(mail("Help", headers=["Return-Path: <>"]))
+    assert (taken.outcome, core.message_state(taken.number).acknowledge) == (Outcome.NEW, False)
+
+
+def test_a_customer_who_uses_a_system_like_ours_is_no_loop(intake: Intake) -> None:
+    taken = intake.receive_mail(mail("Our order?", headers=["X-Ticketcore-Ticket: [T-2026-000001-5.AAAAAAAAAAAAAAAA]"]))
+    assert taken.outcome is Outcome.NEW
+
+
+def test_what_our_own_address_sends_is_of_whom_it_names_else_of_nobody(core: TicketCore, intake: Intake) -> None:
+    form = intake.receive_mail(mail(sender="Help@example.com", headers=[f"Reply-To: Eve <{EVE}>"]))
+    on_list = intake.receive_mail(mail(sender="help@example.com", headers=[f"X-Original-From: Eve <{EVE}>"]))
+    nobody = intake.receive_mail(mail(sender="help@example.com"))
+    eve = core.find_customer("mail", EVE, by=ANA)
+    assert eve is not None
+    seen = [core.show_ticket(taken.ticket or "", by=ANA) for taken in (form, on_list, nobody)]
+    assert [view.requester for view in seen] == [eve, eve, None]
+    assert [len(view.messages) for view in seen] == [2, 2, 1], "nobody is acknowledged"
+
+
+def test_an_id_that_a_program_gives_to_all_its_mails_hides_none_of_them(intake: Intake) -> None:
+    scan = mail("Page 1", message_id="<scanner@example.org>")
+    first, again = intake.receive_mail(scan), intake.receive_mail(b"Received: x\r\n" + scan.replace(b"Page", b"page"))
+    later = intake.receive_mail(scan.replace(b"10:00:00", b"10:05:00"))
+    assert (again.outcome, again.reason) == (Outcome.IGNORED, "duplicate")
+    assert (later.outcome, later.ticket == first.ticket) == (Outcome.NEW, False)
 
 
 def bounce_of(message_id: str) -> bytes:

@@ -14,7 +14,7 @@ from ticketcore.domain.message_commands import FloodSlot
 from ticketcore.domain.message_events import Received, RecipientKind
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.ticket_events import Closed
-from ticketcore.domain.types import Actor, Assurance, IdentityKind, Status
+from ticketcore.domain.types import Actor, Assurance, Channel, IdentityKind, Status
 from ticketcore.errors import BadNumber, LinkExpired, LinkForged, NotFound
 from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
 from ticketcore.intake.bounces import bounced_mail
@@ -214,7 +214,14 @@ class _Gathering:
         received = self._received(owner)
         theirs = {(sender.kind, sender.value) for sender in (received.identities or ())} if received else set()
         same = bool(mine & theirs) or (mine == theirs == set()) or (state.customer_id in customers)
+        if received and self._written_again(received):
+            same = False
         return (state if same else None), None
+
+    def _written_again(self, received: Received) -> bool:
+        """Return whether a mail is another one under an old id (some programs give each of theirs the same)."""
+        was, now = received.meta.claimed_at, self.message.claimed_at
+        return self.message.channel is Channel.MAIL and was is not None and now is not None and was != now
 
     def _owner(self, id_: str) -> UUID | None:
         digest = self.core.sealer.identity_digest(MESSAGE_ID, id_.strip(" <>\t\r\n"))

@@ -10,23 +10,31 @@ from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.message_events import Automatic, Recipient, RecipientKind
 from ticketcore.domain.types import Assurance, Channel, IdentityKind
 from ticketcore.intake.mail import MailKind, parse_mail
+from ticketcore.intake.mail.addresses import parse_addresses
 from ticketcore.intake.message import Authentication, InboundMessage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from ticketcore.intake.mail import Mailbox, ParsedMail
+    from ticketcore.intake.mail import Evidence, Mailbox, ParsedMail
     from ticketcore.intake.rules import Rules
+    from ticketcore.intake.tokens import Tokens
 
 __all__ = ["received_mail"]
 
 _LABEL = 200
-_GENERATED = frozenset({
-    "auto-submitted", "precedence", "x-precedence", "x-auto-response-suppress", "x-auto-generated", "x-cron-env", "x-loop",
-    "x-facebook-notify", "x-github-reason", "x-gitlab-notificationreason", "x-jira-fingerprint", "x-bugzilla-reason",
-    "x-fc-machinegenerated", "x-automail", "list",
+_UNANSWERED = frozenset({
+    "x-auto-response-suppress", "x-loop", "x-rt-loop-prevention", "x-otrs-loop", "x-znuny-loop",
+    "x-ms-exchange-generated-message-source", "list",
 })  # fmt: skip
-"""Signs that a program wrote, perhaps first and not in answer: alarms and newsletters have them, and absence notes too."""
+"""Signs that nothing automatic is to answer. People's mails have them too, by a rule of their server, a mailbox that forwards, or
+the ticket system that they answer from; so has "Precedence: bulk"."""
+_GENERATED = _UNANSWERED | {
+    "auto-submitted", "precedence", "x-precedence", "x-auto-generated", "x-cron-env", "x-facebook-notify", "x-github-reason",
+    "x-gitlab-notificationreason", "x-jira-fingerprint", "x-bugzilla-reason", "x-fc-machinegenerated", "x-automail", "return-path",
+}  # fmt: skip
+"""Signs that a program wrote, perhaps first and not in answer: alarms, forms and newsletters have them, and absence notes too."""
+_PRECEDENCE = ("precedence", "x-precedence")
 _FIELDS, _IDENTITY, _RECIPIENT = (
     set(InboundMessage.model_fields),
     set(Identity.model_fields),
@@ -40,6 +48,7 @@ def received_mail(
     rules: Rules,
     *,
     own: Collection[str] = (),
+    tokens: Tokens | None = None,
     recipients: Sequence[str] = (),
     peer_ip: str | None = None,
     received_at: datetime | None = None,
@@ -49,7 +58,9 @@ def received_mail(
     Args:
         raw: the whole message.
         rules: say whose Authentication-Results count.
-        own: our own addresses, in lower case: what they send in somebody's name (a form) is that of its Reply-To.
+        own: our own addresses, in lower case: what they send in somebody's name (a form) is that of its Reply-To, else of
+            nobody known: no customer of ours, and nobody to answer.
+        tokens: tell our own headers from those of another system like this one, whose mails are a customer's.
         recipients: of the envelope.
         peer_ip: who brought it.
         received_at: when; now where not given.
@@ -78,7 +89,9 @@ def received_mail(
         references=mail.references,
         automatic=_automatic(mail),
         signs=tuple(dict.fromkeys(_label(found.rule) for found in mail.evidence)),
-        own=any(found.rule == "own-header" for found in mail.loop),
+        own=any(
+            found.rule == "own-header" and (tokens is None or tokens.tickets_in(found.value)) for found in mail.loop
+        ),
         authentication=authentication,
         answers=_about(mail),
         bounce=mail.bounce if mail.kind is MailKind.BOUNCE else None,
@@ -96,9 +109,16 @@ def _label(text: str) -> str:
 def _sender(mail: ParsedMail, own: Collection[str]) -> Mailbox | None:
     boxes = [*mail.from_, *([mail.sender] if mail.sender else [])]
     named = next((box for box in boxes if box.address), None)
-    if named is not None and named.address.lower() in own:
-        named = next((box for box in mail.reply_to if box.address and box.address.lower() not in own), named)
+    if named is not None and named.address.lower() in own:  # a form, a list in its members' names, or we ourselves
+        return next((box for box in _in_whose_name(mail) if box.address and box.address.lower() not in own), None)
     return named or next(iter(boxes), None)
+
+
+def _in_whose_name(mail: ParsedMail) -> Iterable[Mailbox]:
+    yield from mail.reply_to
+    for name, value in mail.headers:
+        if name.lower() in ("x-original-from", "x-original-sender"):
+            yield from parse_addresses(value, name, 1, [])
 
 
 def _identity(address: str, assurance: Assurance) -> Identity | None:
@@ -146,14 +166,24 @@ def _automatic(mail: ParsedMail) -> Automatic:
     if mail.kind in _REPORTS:
         return Automatic.RECEIPT
     if mail.kind is MailKind.AUTO_REPLY:
-        first = all(found.rule in _GENERATED for found in mail.evidence) and not any(
-            found.rule == "auto-submitted" and "replied" in found.value.lower() for found in mail.evidence
-        )
-        if not first:
+        if not all(found.rule in _GENERATED and not _says_reply(found) for found in mail.evidence):
             return Automatic.AUTO_REPLY
         if not mail.mailing_list:
-            return Automatic.AUTO_REPLY if mail.in_reply_to or mail.references else Automatic.BULK
+            answers = bool(mail.in_reply_to or mail.references) and not all(map(_unanswered, mail.evidence))
+            absent = any(hint.rule == "subject" for hint in mail.hints)
+            return Automatic.AUTO_REPLY if answers or absent else Automatic.BULK
     return Automatic.LIST if mail.mailing_list else Automatic.ORDINARY
+
+
+def _says_reply(sign: Evidence) -> bool:
+    said = sign.value.lower()
+    return (sign.rule == "auto-submitted" and "replied" in said) or (
+        sign.rule in _PRECEDENCE and "bulk" not in said and "list" not in said
+    )
+
+
+def _unanswered(sign: Evidence) -> bool:
+    return sign.rule in _UNANSWERED or (sign.rule in _PRECEDENCE and "bulk" in sign.value.lower())
 
 
 def _about(mail: ParsedMail) -> str | None:

@@ -128,7 +128,13 @@ class Saga:
             return InboundMessage.restored(raw)
         envelope = [r.address for r in received.recipients or () if r.kind == "envelope"]
         return received_mail(
-            raw, self._rules, own=self._own, recipients=envelope, peer_ip=received.peer_ip, received_at=at
+            raw,
+            self._rules,
+            own=self._own,
+            tokens=self._tokens,
+            recipients=envelope,
+            peer_ip=received.peer_ip,
+            received_at=at,
         )
 
     def _step(self, state: Message, message: InboundMessage, *, again: bool) -> None:

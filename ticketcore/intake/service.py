@@ -94,7 +94,13 @@ class Intake(Review):
     ) -> InboundMessage:
         """Return a mail as :meth:`receive` takes it, recording nothing."""
         return received_mail(
-            raw, self._rules, own=self._own, recipients=recipients, peer_ip=peer_ip, received_at=received_at
+            raw,
+            self._rules,
+            own=self._own,
+            tokens=self._tokens,
+            recipients=recipients,
+            peer_ip=peer_ip,
+            received_at=received_at,
         )
 
     def sweep(self, limit: int = 1_000) -> list[Taken]:

@@ -120,7 +120,7 @@ EXPECTED: Final = (
     Expected(
         "error_emails/content_transfer_encoding_7-bit", "Discover(R) Card News Online - January 2002",
         "Discover Card <discovercard_newsflash@discover.qrs1.net>", "emclaug@enron.com",
-        ("DISCOVERÃ† CARD <http://discover.qrs1.net/s/", "if?msgid=101BN3c3ce68600277550d>", 97),
+        ("DISCOVERÆ CARD <http://discover.qrs1.net/s/", "if?msgid=101BN3c3ce68600277550d>", 97),
     ),
     Expected(
         "error_emails/content_transfer_encoding_empty", "4d8119¡@(¤j¸ÉªwÄÑ±M½æ) ¤j®a»¡\xad^»y ¨C¤éÅ¥MP3 (2004¦~6¤ë¥÷) ÁcÅé¤¤¤å¥úºÐª© (\xad^»y±Ð¾Ç)¡@8afb90",

@@ -35,6 +35,8 @@ def body(text: bytes, kind: str, *headers: str) -> ParsedMail:
         ("ไทย".encode("cp874"), "windows-874", "ไทย", None),
         ("Grüße".encode("utf-16"), "utf-16", "Grüße", None),
         ("您好！今天好吗？".encode(), "big5", "您好！今天好吗？", "not big5, read as UTF-8"),
+        ("Grüße aus Köln, schön".encode(), "windows-1252", "Grüße aus Köln, schön", "not windows-1252, read as UTF-8"),
+        ("Größe".encode("latin-1"), "iso-8859-15", "Größe", None),
         ("Грамота".encode("koi8-r") * 20, "", "Грамота" * 20, "detected as"),
         ("Grüße".encode() + b" \xc3", "utf-8", "Grüße \ufffd", "1 characters are not utf-8, replaced"),
         (b"a\0b", "utf-8", "ab", None),

@@ -189,6 +189,33 @@ def test_a_customer_who_writes_about_a_failure_is_no_bounce() -> None:
     assert (found.kind, found.bounce) == (MailKind.ORDINARY, None)
 
 
+@pytest.mark.parametrize(
+    ("sender", "subject"),
+    [("kim@fooddelivery.example", "Parcel not delivered"), ("delivery@shop.example", "Fwd: Undelivered Mail Returned to Sender")],
+)  # fmt: skip
+def test_a_customer_whose_address_speaks_of_delivery_is_no_mail_system(sender: str, subject: str) -> None:
+    text = "Why?\n\nThe following addresses had permanent fatal errors\n<ana@a.example>\n\n  ----- Transcript\n"
+    assert parse_mail(mail(f"From: {sender}", f"Subject: {subject}", body=text)).kind is MailKind.ORDINARY
+
+
+@pytest.mark.parametrize("kind", ["message/delivery-status", "message/disposition-notification"])
+def test_a_report_that_a_person_forwards_is_an_attachment_of_theirs(kind: str) -> None:
+    parts = part(PLAIN, "Why does this come back?"), part(kind, STATUS.format(action="failed", status="5.1.1"))
+    found = read("Subject: Fwd: Undelivered Mail", content=multipart("mixed", *parts))
+    assert (found.kind, found.bounce, found.disposition) == (MailKind.ORDINARY, None, None)
+    assert [(one.name, one.media_type) for one in found.attachments] == [("attachment-1.txt", kind)]
+    whole = multipart(
+        "mixed", part(PLAIN, "See this"), report(STATUS.format(action="failed", status="5.1.1")), boundary="o"
+    )
+    assert read("Subject: Fwd: Undelivered Mail", content=whole).kind is MailKind.ORDINARY
+
+
+@pytest.mark.parametrize("line", ["Return-Path: <>", "Auto-Submitted: auto-replied", "From: MAILER-DAEMON@a.example"])
+def test_a_report_of_a_program_is_one_in_whichever_multipart(line: str) -> None:
+    parts = part(PLAIN, "Sorry"), part("message/delivery-status", STATUS.format(action="failed", status="5.1.1"))
+    assert read(line, content=multipart("mixed", *parts)).kind is MailKind.BOUNCE
+
+
 def test_a_read_receipt_names_its_mail() -> None:
     fields = "Reporting-UA: x\r\nFinal-Recipient: rfc822;ana@a.example\r\nOriginal-Message-ID: <0@desk.example>\r\nDisposition: manual-action/MDN-sent-manually; displayed\r\n"
     found = read(

@@ -82,6 +82,11 @@ def test_a_quote_is_told_by_its_introduction_in_every_language(introduction: str
         "________________________________\nFrom: Ana\nSent: 5\nTo: b\nSubject: x",
         "-----Original Message-----",
         "Date: 5\nFrom: Ana\nTo: b\nSubject: x",
+        "De la: Ana\nTrimis: 5\nCătre: Desk\nSubiect: x",
+        "Από: Ana\nΣτάλθηκε: 5\nΠρος: Desk\nΘέμα: x",
+        "Від: Ana\nНадіслано: 5\nКому: Desk\nТема: x",
+        "Siuntėjas: Ana\nIšsiųsta: 5\nKam: Desk\nTema: x",
+        "寄件者: Ana\n寄件日期: 5\n收件者: Desk\n主旨: x",
     ],
 )
 def test_a_quote_is_told_by_the_headers_over_it(block: str) -> None:
@@ -136,6 +141,20 @@ def test_answers_between_and_below_quotes_keep_what_they_answer() -> None:
     assert cut(below)[:2] == (below.strip(), "")
 
 
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        "2024-03-05, an, 9:12 Ana Lima <ana@a.example> rašė:", "На вт, 5.03.2024 г. в 9:12 Ana Lima <ana@a.example> написа:",
+        "Missatge d'Ana Lima <ana@a.example> del dia dt., 5 de març 2024 a les 9:12:", "* Ana Lima <ana@a.example> [2024-03-05 09:12]:",
+        "في الثلاثاء، 5 مارس 2024 في 9:12 ص تمت كتابة ما يلي بواسطة Ana Lima <ana@a.example>:", "5. März 2024, 09:12 von ana@a.example:",
+        "\u202bבתאריך יום ג׳, 5 במרץ 2024 ב-9:12 מאת \u202aAna\u202c <\u202aana@a.example\u202c>:\u202c",
+    ],
+)  # fmt: skip
+def test_a_line_with_time_and_address_over_a_quote_introduces_it_in_any_language(introduction: str) -> None:
+    assert cut(f"Thanks.\n\n{introduction}\n\n> old\n") == ("Thanks.", f"{introduction}\n\n> old", "")
+    assert cut(f"Thanks.\n\n{introduction}\n\nnot quoted\n")[1] == ""
+
+
 def test_a_mail_of_quotes_alone_has_no_reply() -> None:
     assert cut("On 5 Mar 2024, Bo wrote:\n> old\n")[:2] == ("", "On 5 Mar 2024, Bo wrote:\n> old")
 
@@ -147,6 +166,15 @@ def test_what_is_forwarded_belongs_to_the_reply() -> None:
     assert cut(outlook)[0] == ""
     raw = f"Subject: WG: x\r\nFrom: a@a.example\r\n\r\n{outlook}".encode()
     assert parse_mail(raw).reply_text == outlook.strip()
+    with_words = raw.replace(b"\r\n\r\n", b"\r\n\r\nPlease help them.\n\n")
+    assert parse_mail(with_words).reply_text == f"Please help them.\n\n{outlook.strip()}"
+    assert parse_mail(with_words.replace(b"WG:", b"AW:")).reply_text == "Please help them."
+
+
+def test_the_fields_of_a_form_are_no_quote_where_nothing_is_answered() -> None:
+    fields = "From: Bo\nTo: Paris\nDate: 5 May\nSubject: travel\n\nI want to go there.\n"
+    assert parse_mail(f"Subject: Form\r\n\r\n{fields}".encode()).reply_text == fields.strip()
+    assert parse_mail(f"Subject: Form\r\nIn-Reply-To: <1@x>\r\n\r\n{fields}".encode()).reply_text == ""
 
 
 def test_html_replies_of_common_programs_are_cut() -> None:

@@ -22,7 +22,7 @@ __all__ = ["Bodies"]
 
 _EXTENSIONS: Final = {
     "text/plain": "txt", "text/html": "html", "text/calendar": "ics", "text/csv": "csv", "message/rfc822": "eml",
-    "application/pdf": "pdf", "image/jpeg": "jpg", "image/jpg": "jpg", "image/png": "png", "image/gif": "gif",
+    "message/delivery-status": "txt", "message/disposition-notification": "txt", "application/pdf": "pdf", "image/jpeg": "jpg", "image/jpg": "jpg", "image/png": "png", "image/gif": "gif",
     "application/zip": "zip", "application/pgp-signature": "asc", "application/pgp-encrypted": "asc", "text/vcard": "vcf",
     "application/pkcs7-mime": "p7m", "application/pkcs7-signature": "p7s", "application/x-pkcs7-mime": "p7m",
     "application/x-pkcs7-signature": "p7s", "application/ms-tnef": "dat", "audio/mpeg": "mp3", "video/mp4": "mp4",
@@ -51,6 +51,9 @@ def _paragraphs(texts: list[str]) -> str:
 class Bodies:
     """Walks a mail's parts once and collects what they hold.
 
+    *by_machine*: something says that a program wrote the mail. Else only a mail that is a report as a whole is one: in others
+    somebody forwards a report, and it is theirs to be read.
+
     Attributes:
         attachments: in order.
         calendar: invitations found.
@@ -59,9 +62,10 @@ class Bodies:
         encrypted: ``smime`` or ``pgp``; likewise ``signed``.
     """
 
-    def __init__(self, limits: Limits, defects: list[str]) -> None:
+    def __init__(self, limits: Limits, defects: list[str], *, by_machine: bool = True) -> None:
         self.limits = limits
         self.defects = defects
+        self._by_machine = by_machine
         self.attachments: list[Attachment] = []
         self.calendar: list[CalendarItem] = []
         self.reports: dict[str, list[bytes]] = {}
@@ -117,7 +121,7 @@ class Bodies:
                 )
             elif kind == "multipart/encrypted":
                 self.encrypted = "pgp" if "pgp" in part.parameters.get("protocol", "pgp").lower() else "smime"
-            report = kind == "multipart/report"
+            report = kind == "multipart/report" and (root or self._by_machine)
             for child in part.children:
                 self._walk(child, in_report=report, related=kind == "multipart/related")
 
@@ -144,7 +148,7 @@ class Bodies:
 
     def _leaf(self, part: Part, *, root: bool = False, in_report: bool = False, related: bool = False) -> None:
         kind, defects = part.type, self.defects
-        if kind in REPORT_PARTS and (in_report or root or kind != "message/feedback-report"):
+        if kind in REPORT_PARTS and (in_report or root or (self._by_machine and kind != "message/feedback-report")):
             self.reports.setdefault(kind.replace("global-", ""), []).append(content(part, defects))
             return
         if in_report and kind in _RETURNED:

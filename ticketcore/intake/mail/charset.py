@@ -30,7 +30,10 @@ _NONE: Final = frozenset({
 })  # fmt: skip
 # Codecs that turn text into other text, are no charset, or take time in the square of the length.
 _REFUSED: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
-_EAST_ASIAN: Final = frozenset({"gb18030", "cp950", "cp949", "cp932", "euc_jp", "big5hkscs"})
+# Programs name these, their users' own, for what is UTF-8; text that really is one of them is UTF-8 too by a rare accident only.
+_OFTEN_WRONG: Final = frozenset({
+    "gb18030", "cp950", "cp949", "cp932", "euc_jp", "big5hkscs", "cp1252", "iso8859-1", "iso8859-15",
+})  # fmt: skip
 _CANDIDATES: Final = (
     "cp1251", "koi8_r", "gb18030", "cp932", "euc_jp", "cp949", "big5", "cp1253", "cp1255", "cp1256", "cp874", "cp1250", "cp1254", "cp1252",
     "iso8859_5", "cp866",
@@ -79,7 +82,7 @@ def decode(raw: bytes, charset: str, where: str, defects: list[str]) -> str:
         if codec is None:
             defects.append(f"{where}: unknown charset {charset[:40]!r}, read as ASCII")
         return raw.decode("ascii")
-    if codec and not (codec in _EAST_ASIAN and _is_utf8(raw)):
+    if codec and not (codec in _OFTEN_WRONG and _is_utf8(raw)):
         text = _declared(raw, codec)
         if text is not None:
             return text
@@ -129,7 +132,7 @@ def _declared(raw: bytes, codec: str) -> str | None:
 
 
 def _is_utf8(raw: bytes) -> bool:
-    """Return whether *raw* is UTF-8 of which other multi-byte text of this length is hardly ever an accident."""
+    """Return whether *raw* is UTF-8, and long enough that text of another charset is hardly ever so by accident."""
     if raw.isascii():
         return False
     try:

@@ -25,6 +25,7 @@ from ticketcore.intake.mail.model import (
 from ticketcore.intake.mail.reply import fragments, split_reply
 from ticketcore.intake.mail.reports import (
     free_report,
+    is_mail_system,
     original_id,
     read_disposition,
     read_feedback,
@@ -104,22 +105,22 @@ class _Reading:
 
     def result(self) -> ParsedMail:
         defects, limits = self.defects, self.limits
-        bodies = Bodies(limits, defects)
+        from_ = self._addresses("from")
+        senders = self._addresses("sender")
+        marked = self.marked
+        found = robots.automatic(marked, from_)
+        bodies = Bodies(limits, defects, by_machine=bool(found) or is_mail_system(from_ + senders))
         bodies.read(self.root)
         subject = self._subject()
         base, prefixes, tags = split_subject(subject)
         text = bodies.text()
         cut = self._fragments(text, prefixes)
         reply, quoted, signature = split_reply(cut)
-        from_ = self._addresses("from")
         if not from_:
             defects.append("no From" if "from" not in self.folded else "From without an address")
         elif len(self.folded["from"]) > 1:
             defects.append("several From headers")
-        senders = self._addresses("sender")
         message_id = next(iter(self._ids("message-id", 2)), None)
-        marked = self.marked
-        found = robots.automatic(marked, from_)
         lists = robots.list_signs(marked)
         kind, evidence, bounce, disposition, feedback = self._kind(bodies, subject, from_ + senders, text, tuple(found))
         list_id = next((value for name, value in marked if name == "list-id" and value), None)
@@ -216,15 +217,18 @@ class _Reading:
         return None
 
     def _fragments(self, text: str, prefixes: tuple[str, ...]) -> tuple[Fragment, ...]:
-        cut = fragments(text)
-        if (
-            prefixes
-            and prefixes[0].lower() in _FORWARDS
-            and not any(p.kind is FragmentKind.REPLY and p.text.strip() for p in cut)
-        ):
+        first = prefixes[0].lower() if prefixes else ""
+        cut = fragments(text, forwarded=first in _FORWARDS and first != "vs")  # which in Finnish is an answer's
+        if len(cut) == 1 and cut[0].kind is FragmentKind.REPLY:
+            return cut
+        if any(part.kind is FragmentKind.REPLY and part.text.strip() for part in cut):
+            return cut
+        folded = self.folded
+        begins = not first and ">" not in text and "in-reply-to" not in folded and "references" not in folded
+        if text and (first in _FORWARDS or (begins and any(part.kind is FragmentKind.QUOTE for part in cut))):
             return (
-                (Fragment(FragmentKind.REPLY, text),) if text else ()
-            )  # forwarded without a word: it is what was meant
+                Fragment(FragmentKind.REPLY, text),
+            )  # passed on without a word, or a form's fields: it is what was meant
         return cut
 
     def _kind(

@@ -17,7 +17,7 @@ from ticketcore.intake.mail.reply_words import AUTHORS, FORWARDED, LABELS, MOBIL
 __all__ = ["fragments", "split_reply"]
 
 _REPLY, _QUOTE, _SIGNATURE = FragmentKind.REPLY, FragmentKind.QUOTE, FragmentKind.SIGNATURE
-_OPENING: Final = frozenset("-_=~#*— \t")
+_OPENING: Final = frozenset("-_=~#*—–‐ \t")
 _ENDINGS: Final = (":", "：", ":*", ":_", " ----")
 _DELIMITER: Final = re.compile(r"(?:-- ?|—|__|--\xa0)[ \t]*\n?\Z")
 _RULE: Final = re.compile(r"[ \t*]{0,10}[_-]{10,}[ \t*]*\n?\Z")
@@ -25,22 +25,27 @@ _NAME_DASH: Final = re.compile(r"[-–—]{1,2} ?[A-Z][\w.'-]{0,30}(?: [A-Z][\w.
 _AUTHOR: Final = re.compile(r"\b(?:19|20)\d\d(?!\d).{1,100}<[^@<>\s]{1,100}@[^@<>\s]{1,200}>:?\s*\Z", re.DOTALL)
 _EXACT: Final = re.compile(r"\d[:.h]\d\d|(?:19|20)\d\d|\d[./-]\d|@")  # a time, a year, a date or an address
 _DIGIT: Final = re.compile(r"\d")
-_MARKS: Final = " \t\n-_=~#*>|:"
+_DATED: Final = re.compile(r"\d[:.]\d\d(?!\d).*[\w-]@[\w-]|[\w-]@[\w-].*\d[:.]\d\d(?!\d)")  # a time, and an address
+_UNSEEN: Final = " \t\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_MARKS: Final = " \t\n-_=~#*>|:—–‐"
 _LONG: Final = 1_000  # characters; a longer line introduces nothing
 _BLOCK: Final = 12  # lines in which the headers of a quoted mail stand
 _BACK: Final = 4  # lines over which an introduction may be broken
 _FOOTER: Final = 12  # lines of a footer under a rule
 
 
-def fragments(text: str) -> tuple[Fragment, ...]:
-    """Return *text* (lines ending in a line feed) cut into fragments; joined they are *text* again."""
+def fragments(text: str, *, forwarded: bool = False) -> tuple[Fragment, ...]:
+    """Return *text* (lines ending in a line feed) cut into fragments; joined they are *text* again.
+
+    *forwarded*: its subject says that a mail is passed on: what begins with that mail's headers is news to the reader.
+    """
     if not text:
         return ()
     lines = [f"{line}\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]
     if not lines[-1]:
         lines.pop()
-    kinds = _classify(lines)
+    kinds = _classify(lines, forwarded=forwarded)
     found = []
     position = 0
     for kind, group in groupby(kinds):
@@ -64,7 +69,7 @@ def split_reply(parts: tuple[Fragment, ...]) -> tuple[str, str, str]:
     return reply.strip("\n").rstrip(), quoted.strip("\n").rstrip(), signature.strip("\n").rstrip()
 
 
-def _classify(lines: list[str]) -> list[FragmentKind]:
+def _classify(lines: list[str], *, forwarded: bool) -> list[FragmentKind]:
     kinds = [_REPLY] * len(lines)
     number = 0
     while number < len(lines):
@@ -90,6 +95,8 @@ def _classify(lines: list[str]) -> list[FragmentKind]:
                 break  # what is forwarded is news to the reader: it belongs to the mail
             block = _header_block(lines, number)
             if block is not None:
+                if forwarded:
+                    break
                 kinds[number:block] = [_QUOTE] * (block - number)
                 number = _quoted_to(lines, kinds, block)
                 continue
@@ -138,6 +145,8 @@ def _introduction(lines: list[str], kinds: list[FragmentKind], number: int, *, q
         return None
     lower = line.lower()
     if not any(word in lower for word in WROTE):  # some name the date and the author, and no more
+        if quoted and line.rstrip(_UNSEEN).endswith((":", "：")) and _DATED.search(line):
+            return number  # in a language that nobody told us
         return number if STRONG.match(line) and _AUTHOR.search(line) else None
     following = _next_line(lines, number + 1)
     quoted = quoted or (following < len(lines) and lines[following].lstrip().startswith(">"))

@@ -26,7 +26,7 @@ WEAK: Final = re.compile(r"[\"'*_ ]{0,3}(?:<?[\w.+-]{1,60}@|[\"'*])")
 AUTHORS: Final = frozenset({
     "from", "von", "de", "da", "od", "från", "fra", "van", "lähettäjä", "od koho", "отправитель", "от", "від", "差出人", "发件人", "寄件者",
     "寄件人", "보낸 사람", "보낸사람", "feladó", "gönderen", "kimden", "afzender", "mittente", "remitente", "expéditeur", "nadawca", "avsändare",
-    "afsender", "avsender", "odesílatel", "מאת", "من",
+    "afsender", "avsender", "odesílatel", "odosielateľ", "siuntėjas", "de la", "šalje", "από", "מאת", "من",
 })  # fmt: skip
 LABELS: Final = AUTHORS | frozenset({
     "sent", "date", "to", "cc", "bcc", "subject", "reply-to", "importance", "attachments", "organization", "sent by", "when",
@@ -37,7 +37,8 @@ LABELS: Final = AUTHORS | frozenset({
     "skickat", "skickades", "till", "ämne", "kopia", "sendt", "til", "emne", "kopi", "dato", "lähetetty", "päivämäärä", "vastaanottaja",
     "kopio", "aihe", "odesláno", "komu", "předmět", "дата", "отправлено", "кому", "тема", "копия",
     "送信日時", "送信日", "日時", "宛先", "件名", "发送时间", "发送日期", "收件人", "主题", "抄送", "日期", "收件者", "主旨",
-    "보낸 날짜", "받는 사람", "제목", "küldve", "címzett", "tárgy", "tarih", "kime", "konu", "נשלח", "אל", "נושא",
+    "寄件日期", "副本", "trimis", "către", "subiect", "στάλθηκε", "προς", "θέμα", "κοιν", "elküldve", "gönderildi", "odoslané", "predmet",
+    "надіслано", "изпратено", "до", "относно", "poslano", "primatelj", "išsiųsta", "kam", "보낸 날짜", "받는 사람", "제목", "küldve", "címzett", "tárgy", "tarih", "kime", "konu", "נשלח", "אל", "נושא",
 })  # fmt: skip
 TITLES: Final = frozenset({
     "original message", "original mail", "original appointment", "original email", "ursprüngliche nachricht", "ursprüngliche mail",

@@ -12,7 +12,15 @@ from ticketcore.intake.mail.structure import Part, header_lines
 from ticketcore.intake.mail.transfer import content
 from ticketcore.intake.mail.words import decode_words, unfold
 
-__all__ = ["REPORT_PARTS", "free_report", "read_disposition", "read_feedback", "read_status", "returned_headers"]
+__all__ = [
+    "REPORT_PARTS",
+    "free_report",
+    "is_mail_system",
+    "read_disposition",
+    "read_feedback",
+    "read_status",
+    "returned_headers",
+]
 
 REPORT_PARTS: Final = frozenset({
     "message/delivery-status", "message/global-delivery-status", "message/disposition-notification",
@@ -21,9 +29,10 @@ REPORT_PARTS: Final = frozenset({
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _GROUP: Final = re.compile(rb"\n\r*\n\s*")
 _MAX_GROUPS: Final = 1_000
-_FAILED_SENDERS: Final = (
-    "mailer", "daemon", "postmaster", "post-master", "post_master", "delivery", "mailsystem", "mail-system", "bounce",
-)  # fmt: skip
+_MAIL_SYSTEM: Final = re.compile(
+    r"mailer|daemon|post[-_.]?master|mail[-_.]?(?:delivery|system)|delivery[-_.]?(?:status|notif|fail|sub)|bounce",
+    re.IGNORECASE,
+)
 _FAILED_SUBJECT: Final = re.compile(
     r"undeliver|unzustellbar|deliver(y|ed) (status )?(notification|fail|problem|error|has failed)|not (be )?delivered|returned mail"
     r"|mail (delivery )?(failed|failure|system error)|failure (notice|delivery)|delivery failure|non remis|échec|no se (pudo|puede) entregar"
@@ -114,6 +123,11 @@ def read_feedback(raw: bytes, original: str | None, defects: list[str]) -> Feedb
     return Feedback(fields.get("feedback-type", "abuse").lower()[:60], to[0].address if to else "", original)
 
 
+def is_mail_system(senders: tuple[Mailbox, ...]) -> bool:
+    """Return whether one of *senders* has the name of a mail system before the ``@``; its domain says nothing."""
+    return any(_MAIL_SYSTEM.search(box.address.rpartition("@")[0] or box.address) for box in senders)
+
+
 def free_report(
     raw: bytes, subject: str, senders: tuple[Mailbox, ...], failed: tuple[str, ...], text: str, limits: Limits,
     signs: tuple[Evidence, ...],
@@ -140,7 +154,7 @@ def free_report(
             return _free([box.address for box in boxes], text, "failed"), Evidence(
                 "bounce", "x-failed-recipients", failed[0][:200]
             )
-    daemon = any(word in box.address.lower() for box in senders for word in _FAILED_SENDERS)
+    daemon = is_mail_system(senders)
     if not daemon and not signs:
         return None
     sure = any(sign.header in ("return-path", "from") for sign in signs)  # an empty one; a mailer daemon
