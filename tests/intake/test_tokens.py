@@ -74,8 +74,9 @@ def test_no_altered_message_id_verifies(data: st.DataObject, version: int) -> No
 def test_no_altered_address_verifies(data: st.DataObject) -> None:
     local, domain = TOKENS.reply_address(TICKET).removeprefix("support+").split("@")
     wrong = data.draw(altered(local))
-    assume(wrong.strip("+ \n-<>.").lower() != local.lower())
-    assume(not re.search(rf"(?<![a-z0-9-]){re.escape(local)}$", wrong, re.IGNORECASE))
+    bare = re.sub(r"\s", "", wrong)  # lines are folded anywhere
+    assume(bare.strip("+-<>.").lower() != local.lower())
+    assume(not re.search(rf"(?<![a-z0-9-]){re.escape(local)}$", bare, re.IGNORECASE))
     assert TOKENS.ticket_of_address(f"support+{wrong}@{domain}") is None
 
 

@@ -68,7 +68,7 @@ def event_schema(event: type[Event]) -> dict[str, Any]:
             "description": "What sealed holds once it is opened with the event's key, as JSON in UTF-8.",
             "type": "object",
             "properties": {**version, **personal},
-            "required": list(version),
+            "required": [] if event.SINCE else list(version),  # content without newer fields is sealed as version 1
             "additionalProperties": False,
         }
     schema["$defs"] = _reachable(schema, definitions)
