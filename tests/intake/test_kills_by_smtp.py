@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.crash.processes import CLI, Kept, until
+from tests.crash.processes import until
+from tests.intake.incoming import WORKER, Service, prepared
 from tests.intake.smtp_client import deliver
-from ticketcore import Actor, Settings, TicketCore
+from ticketcore import Actor, TicketCore
 from ticketcore.domain.message_events import Filed, Received
 from ticketcore.domain.types import Role
 from ticketcore.intake.service import Intake
@@ -26,46 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.servers]
 MESSAGES, SENDERS, KILLS = 1_000, 125, 50
 DYING = ("-m", "tests.intake.dying_worker", "worker", "intake")
 AUDITOR = Actor(role=Role.AUDITOR, id="test")
-
-
-class Service:
-    """A worker that is started again whenever it was killed; each life has its own output, which says its port."""
-
-    def __init__(self, folder: Path, dsn: str, arguments: tuple[str, ...], **settings: str) -> None:
-        self.folder, self.arguments, self.lives = folder, arguments, 0
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("TICKETCORE_")}
-        self.environment = {
-            **kept, "TICKETCORE_DSN": dsn, "TICKETCORE_KEY_FILE": str(folder / "keys.json"),
-            "TICKETCORE_MAIL_FROM": "Support <support@example.com>", "TICKETCORE_INTAKE_LISTEN": "127.0.0.1:0",
-            "TICKETCORE_INTAKE_PROTOCOL": "smtp", "TICKETCORE_INTAKE_SWEEP": "1", **settings,
-        }  # fmt: skip
-        self.process: Kept | None = None
-
-    def start(self, **settings: str) -> None:
-        self.lives += 1
-        self.process = Kept(self.folder, f"worker-{self.lives}", self.arguments, {**self.environment, **settings})
-        self.process.start()
-
-    def port(self) -> int | None:
-        """Where it listens; ``None`` while it does not."""
-        process = self.process
-        if process is None or not process.running or not process.output.exists():
-            return None
-        for line in process.output.read_text(errors="replace").splitlines():
-            if '"intake.listening"' in line:
-                return int(json.loads(line)["address"].rpartition(":")[2])
-        return None
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.running:
-            self.process.kill()
-
-
-@contextmanager
-def prepared(dsn: str, folder: Path) -> Iterator[TicketCore]:
-    settings = Settings(dsn=dsn, key_file=folder / "keys.json", mail_from="Support <support@example.com>")
-    with TicketCore.open(settings, migrate=True, make_keys=True) as core:
-        yield core
 
 
 def mail(sender: int, number: int) -> bytes:
@@ -140,7 +97,7 @@ def test_killed_at_any_step_a_message_is_recorded_once_and_acknowledged_after_it
 
 def test_a_thousand_messages_and_fifty_kills_record_a_thousand_messages(database: str, tmp_path: Path) -> None:
     with prepared(database, tmp_path) as core:
-        service = Service(tmp_path, database, (*CLI, "worker", "intake"))
+        service = Service(tmp_path, database, WORKER)
         over = threading.Event()
         kills = 0
         chance = random.Random(20260302)

@@ -21,6 +21,7 @@ RARE = {  # shown once it happened; counted in test_metrics.py
     "ticketcore_rebuild_position", "ticketcore_rebuild_target_position", "ticketcore_rebuild_seconds",
     # of the worker that sends mail; compared with the page in tests/outgoing/test_watched.py
     "ticketcore_outgoing_sent_total", "ticketcore_outgoing_postponed_total", "ticketcore_outgoing_failed_total",
+    "ticketcore_intake_messages_total", "ticketcore_intake_seconds",  # of the one that takes it: test_incoming_worker.py
     "ticketcore_outgoing_retries_total", "ticketcore_outgoing_oldest_seconds", "ticketcore_outgoing_undelivered",
 }  # fmt: skip
 
