@@ -223,6 +223,15 @@ def test_what_our_own_address_sends_is_of_whom_it_names_else_of_nobody(core: Tic
     assert [len(view.messages) for view in seen] == [2, 2, 1], "nobody is acknowledged"
 
 
+def test_whom_a_form_names_is_not_verified_by_the_forms_signature(core: TicketCore) -> None:
+    intake = Intake(core, Rules(trusted_servers=("mx.example.com",)))
+    verdict = "Authentication-Results: mx.example.com; dmarc=pass header.from=example.com"
+    taken = intake.receive_mail(mail(sender="help@example.com", headers=[f"Reply-To: Eve <{EVE}>", verdict]))
+    received = core.message_events(taken.number, by=AUDIT)[0].event
+    assert isinstance(received, Received)
+    assert received.assurance is Assurance.UNVERIFIED
+
+
 def test_an_id_that_a_program_gives_to_all_its_mails_hides_none_of_them(intake: Intake) -> None:
     scan = mail("Page 1", message_id="<scanner@example.org>")
     first, again = intake.receive_mail(scan), intake.receive_mail(b"Received: x\r\n" + scan.replace(b"Page", b"page"))

@@ -68,6 +68,8 @@ def received_mail(
     mail = parse_mail(raw)
     sender = _sender(mail, own)
     authentication = _authentication(mail, rules)
+    if authentication is Authentication.PASSED and sender not in mail.from_:
+        authentication = Authentication.UNKNOWN  # it is of our own address; whom a form names is anybody's word
     assurance = Assurance.VERIFIED if authentication is Authentication.PASSED else Assurance.UNVERIFIED
     identity = None if sender is None else _identity(sender.address, assurance)
     # Built without being checked: what parse_mail() gives is storable, and checking costs as much as parsing does.

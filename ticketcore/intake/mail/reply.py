@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from ticketcore.intake.mail.model import Fragment, FragmentKind
-from ticketcore.intake.mail.reply_words import AUTHORS, FORWARDED, LABELS, MOBILE, STRONG, TITLES, WEAK, WROTE
+from ticketcore.intake.mail.reply_words import AUTHORS, FORWARDED, LABELS, MOBILE, STRONG, SUBJECTS, TITLES, WEAK, WROTE
 
 __all__ = ["fragments", "split_reply"]
 
@@ -25,7 +25,8 @@ _NAME_DASH: Final = re.compile(r"[-–—]{1,2} ?[A-Z][\w.'-]{0,30}(?: [A-Z][\w.
 _AUTHOR: Final = re.compile(r"\b(?:19|20)\d\d(?!\d).{1,100}<[^@<>\s]{1,100}@[^@<>\s]{1,200}>:?\s*\Z", re.DOTALL)
 _EXACT: Final = re.compile(r"\d[:.h]\d\d|(?:19|20)\d\d|\d[./-]\d|@")  # a time, a year, a date or an address
 _DIGIT: Final = re.compile(r"\d")
-_DATED: Final = re.compile(r"\d[:.]\d\d(?!\d).*[\w-]@[\w-]|[\w-]@[\w-].*\d[:.]\d\d(?!\d)")  # a time, and an address
+_TIME: Final = re.compile(r"\d[:.]\d\d(?!\d)")
+_ADDRESS: Final = re.compile(r"[\w-]@[\w-]")
 _UNSEEN: Final = " \t\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MARKS: Final = " \t\n-_=~#*>|:—–‐"
 _LONG: Final = 1_000  # characters; a longer line introduces nothing
@@ -145,7 +146,7 @@ def _introduction(lines: list[str], kinds: list[FragmentKind], number: int, *, q
         return None
     lower = line.lower()
     if not any(word in lower for word in WROTE):  # some name the date and the author, and no more
-        if quoted and line.rstrip(_UNSEEN).endswith((":", "：")) and _DATED.search(line):
+        if quoted and line.rstrip(_UNSEEN).endswith((":", "：")) and _TIME.search(line) and _ADDRESS.search(line):
             return number  # in a language that nobody told us
         return number if STRONG.match(line) and _AUTHOR.search(line) else None
     following = _next_line(lines, number + 1)
@@ -187,9 +188,12 @@ def _header_block(lines: list[str], number: int) -> int | None:
             end = index + 1
         elif (index > end and not line.isspace()) or len(line) > 5 * _LONG or not seen:
             break
-    if (len(seen) >= 3 or (titled and len(seen) >= 2)) and seen & AUTHORS:
-        return end
-    return number + 1 if titled else None
+    if titled:
+        return end if len(seen) >= 2 and seen & AUTHORS else number + 1
+    mailed = seen & SUBJECTS or any(
+        "@" in line for line in lines[at:end]
+    )  # journeys and invoices have dates and places only
+    return end if len(seen) >= 3 and seen & AUTHORS and mailed else None
 
 
 def _next_line(lines: list[str], at: int) -> int:
@@ -262,4 +266,5 @@ def _last_own(lines: list[str], kinds: list[FragmentKind], last: int) -> int:
 
 
 def _is_bullet(lines: list[str], index: int) -> bool:
-    return any(line.startswith(("- ", "– ", "— ")) for line in lines[max(0, index - 3) : index])
+    before = lines[max(0, index - 3) : index]
+    return any(line.startswith(("- ", "– ", "— ")) or line.rstrip().endswith(":") for line in before)

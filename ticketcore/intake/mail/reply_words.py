@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["AUTHORS", "FORWARDED", "LABELS", "MOBILE", "STRONG", "TITLES", "WEAK", "WROTE"]
+__all__ = ["AUTHORS", "FORWARDED", "LABELS", "MOBILE", "STRONG", "SUBJECTS", "TITLES", "WEAK", "WROTE"]
 
 WROTE: Final = (
     "wrote", "writes", " said:", " says:", "schrieb", "schreibt", "a écrit", "a ecrit", "écrivait", "a écris", "escribió", "escribio", "ha escrito", "escribe:",
@@ -28,17 +28,21 @@ AUTHORS: Final = frozenset({
     "寄件人", "보낸 사람", "보낸사람", "feladó", "gönderen", "kimden", "afzender", "mittente", "remitente", "expéditeur", "nadawca", "avsändare",
     "afsender", "avsender", "odesílatel", "odosielateľ", "siuntėjas", "de la", "šalje", "από", "מאת", "من",
 })  # fmt: skip
-LABELS: Final = AUTHORS | frozenset({
-    "sent", "date", "to", "cc", "bcc", "subject", "reply-to", "importance", "attachments", "organization", "sent by", "when",
-    "gesendet", "datum", "an", "kopie", "betreff", "antwort an", "priorität",
-    "envoyé", "envoye", "à", "objet", "copie", "copie à", "envoyé le",
-    "enviado", "enviada em", "enviado el", "enviado em", "fecha", "para", "asunto", "assunto", "data",
-    "inviato", "a", "oggetto", "per", "verzonden", "aan", "onderwerp", "wysłano", "do", "dw", "temat",
-    "skickat", "skickades", "till", "ämne", "kopia", "sendt", "til", "emne", "kopi", "dato", "lähetetty", "päivämäärä", "vastaanottaja",
-    "kopio", "aihe", "odesláno", "komu", "předmět", "дата", "отправлено", "кому", "тема", "копия",
-    "送信日時", "送信日", "日時", "宛先", "件名", "发送时间", "发送日期", "收件人", "主题", "抄送", "日期", "收件者", "主旨",
-    "寄件日期", "副本", "trimis", "către", "subiect", "στάλθηκε", "προς", "θέμα", "κοιν", "elküldve", "gönderildi", "odoslané", "predmet",
-    "надіслано", "изпратено", "до", "относно", "poslano", "primatelj", "išsiųsta", "kam", "보낸 날짜", "받는 사람", "제목", "küldve", "címzett", "tárgy", "tarih", "kime", "konu", "נשלח", "אל", "נושא",
+SUBJECTS: Final = frozenset({
+    "subject", "betreff", "objet", "asunto", "assunto", "oggetto", "onderwerp", "temat", "ämne", "emne", "aihe", "předmět", "predmet",
+    "тема", "относно", "件名", "主题", "主旨", "제목", "tárgy", "konu", "נושא", "subiect", "θέμα", "tema",
+})  # fmt: skip
+LABELS: Final = AUTHORS | SUBJECTS | frozenset({
+    "sent", "date", "to", "cc", "bcc", "reply-to", "importance", "attachments", "organization", "sent by", "when",
+    "gesendet", "datum", "an", "kopie", "antwort an", "priorität",
+    "envoyé", "envoye", "à", "copie", "copie à", "envoyé le",
+    "enviado", "enviada em", "enviado el", "enviado em", "fecha", "para", "data",
+    "inviato", "a", "per", "verzonden", "aan", "wysłano", "do", "dw",
+    "skickat", "skickades", "till", "kopia", "sendt", "til", "kopi", "dato", "lähetetty", "päivämäärä", "vastaanottaja",
+    "kopio", "odesláno", "komu", "дата", "отправлено", "кому", "копия",
+    "送信日時", "送信日", "日時", "宛先", "发送时间", "发送日期", "收件人", "抄送", "日期", "收件者",
+    "寄件日期", "副本", "trimis", "către", "στάλθηκε", "προς", "κοιν", "elküldve", "gönderildi", "odoslané",
+    "надіслано", "изпратено", "до", "poslano", "primatelj", "išsiųsta", "kam", "보낸 날짜", "받는 사람", "küldve", "címzett", "tarih", "kime", "נשלח", "אל",
 })  # fmt: skip
 TITLES: Final = frozenset({
     "original message", "original mail", "original appointment", "original email", "ursprüngliche nachricht", "ursprüngliche mail",
