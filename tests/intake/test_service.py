@@ -205,6 +205,8 @@ def test_an_answer_that_only_asks_programs_to_be_silent_is_a_persons(
 def test_a_form_without_a_return_path_opens_a_ticket_and_is_not_acknowledged(core: TicketCore, intake: Intake) -> None:
     taken = intake.receive_mail(mail("Help", headers=["Return-Path: <>"]))
     assert (taken.outcome, core.message_state(taken.number).acknowledge) == (Outcome.NEW, False)
+    failure = mail("?", sender="postmaster@example.org", subject="Unzustellbar: x", headers=["Return-Path: <>"])
+    assert intake.receive_mail(failure).outcome is Outcome.IGNORED
 
 
 def test_a_customer_who_uses_a_system_like_ours_is_no_loop(intake: Intake) -> None:

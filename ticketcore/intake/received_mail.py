@@ -11,6 +11,7 @@ from ticketcore.domain.message_events import Automatic, Recipient, RecipientKind
 from ticketcore.domain.types import Assurance, Channel, IdentityKind
 from ticketcore.intake.mail import MailKind, parse_mail
 from ticketcore.intake.mail.addresses import parse_addresses
+from ticketcore.intake.mail.reports import is_mail_system
 from ticketcore.intake.message import Authentication, InboundMessage
 
 if TYPE_CHECKING:
@@ -170,6 +171,8 @@ def _automatic(mail: ParsedMail) -> Automatic:
     if mail.kind is MailKind.AUTO_REPLY:
         if not all(found.rule in _GENERATED and not _says_reply(found) for found in mail.evidence):
             return Automatic.AUTO_REPLY
+        if is_mail_system(mail.from_) and any(found.rule == "return-path" for found in mail.evidence):
+            return Automatic.AUTO_REPLY  # a failure in words that nobody understands
         if not mail.mailing_list:
             answers = bool(mail.in_reply_to or mail.references) and not all(map(_unanswered, mail.evidence))
             absent = any(hint.rule == "subject" for hint in mail.hints)

@@ -198,6 +198,17 @@ def test_a_customer_whose_address_speaks_of_delivery_is_no_mail_system(sender: s
     assert parse_mail(mail(f"From: {sender}", f"Subject: {subject}", body=text)).kind is MailKind.ORDINARY
 
 
+@pytest.mark.parametrize("line", ["Precedence: bulk", "X-Loop: ana@a.example", "X-Auto-Response-Suppress: All"])
+def test_that_no_program_shall_answer_makes_no_failure_of_a_mail(line: str) -> None:
+    text = (
+        "Look:\n ----- The following addresses had permanent fatal errors -----\n<ana@a.example>\n\n ----- Transcript\n"
+    )
+    found = parse_mail(mail("Subject: Fwd: Returned mail: User unknown", line, body=text))
+    assert found.bounce is None
+    parts = part(PLAIN, "Why?"), part("message/delivery-status", STATUS.format(action="failed", status="5.1.1"))
+    assert read("Subject: Fwd: x", line, content=multipart("mixed", *parts)).bounce is None
+
+
 @pytest.mark.parametrize("kind", ["message/delivery-status", "message/disposition-notification"])
 def test_a_report_that_a_person_forwards_is_an_attachment_of_theirs(kind: str) -> None:
     parts = part(PLAIN, "Why does this come back?"), part(kind, STATUS.format(action="failed", status="5.1.1"))

@@ -24,8 +24,8 @@ from ticketcore.intake.mail.model import (
 )
 from ticketcore.intake.mail.reply import fragments, split_reply
 from ticketcore.intake.mail.reports import (
+    by_mail_system,
     free_report,
-    is_mail_system,
     original_id,
     read_disposition,
     read_feedback,
@@ -109,7 +109,7 @@ class _Reading:
         senders = self._addresses("sender")
         marked = self.marked
         found = robots.automatic(marked, from_)
-        bodies = Bodies(limits, defects, by_machine=bool(found) or is_mail_system(from_ + senders))
+        bodies = Bodies(limits, defects, by_machine=by_mail_system(from_ + senders, tuple(found)))
         bodies.read(self.root)
         subject = self._subject()
         base, prefixes, tags = split_subject(subject)

@@ -14,6 +14,7 @@ from ticketcore.intake.mail.words import decode_words, unfold
 
 __all__ = [
     "REPORT_PARTS",
+    "by_mail_system",
     "free_report",
     "is_mail_system",
     "read_disposition",
@@ -128,6 +129,14 @@ def is_mail_system(senders: tuple[Mailbox, ...]) -> bool:
     return any(_MAIL_SYSTEM.search(box.address.rpartition("@")[0] or box.address) for box in senders)
 
 
+def by_mail_system(senders: tuple[Mailbox, ...], signs: tuple[Evidence, ...]) -> bool:
+    """Return whether a mail system may have sent the mail: by its name, or since the mail says that no person did.
+
+    That no program shall answer it ("Precedence: bulk", "X-Loop", ...) does not say so.
+    """
+    return is_mail_system(senders) or any(sign.header in ("return-path", "auto-submitted", "from") for sign in signs)
+
+
 def free_report(
     raw: bytes, subject: str, senders: tuple[Mailbox, ...], failed: tuple[str, ...], text: str, limits: Limits,
     signs: tuple[Evidence, ...],
@@ -155,7 +164,7 @@ def free_report(
                 "bounce", "x-failed-recipients", failed[0][:200]
             )
     daemon = is_mail_system(senders)
-    if not daemon and not signs:
+    if not by_mail_system(senders, signs):
         return None
     sure = any(sign.header in ("return-path", "from") for sign in signs)  # an empty one; a mailer daemon
     if not (_FAILED_SUBJECT.search(subject[:300]) or (daemon and (sure or _FAILED_SUBJECT.search(text[:2_000])))):
