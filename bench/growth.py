@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import linear_regression, median
 from typing import TYPE_CHECKING, NamedTuple
 
+import psycopg
+
 from bench.filling import PER_DAY, Filler, sizes
 from bench.harness import PAIRS, Result, bounded, say
 from bench.ingest import CODEC
@@ -52,6 +54,7 @@ class Side:
     def __init__(self, place: Place, stack: ExitStack) -> None:
         core = stack.enter_context(place.core(cache_size=0))
         self.core, self.dsn = core, str(core.settings.dsn)
+        self._admin = place.server.dsn("postgres", superuser=True)
         install(self.dsn)
         self.filler = Filler(core)
         self.runner = stack.enter_context(Runner(self.dsn, core.log, CODEC.decode))
@@ -63,6 +66,7 @@ class Side:
         self.runner.catch_up()
         with connect(self.dsn) as connection:
             connection.execute("VACUUM ANALYZE")
+        with psycopg.connect(self._admin, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
 
     def command(self) -> float:
