@@ -40,7 +40,8 @@ from workers.kafka.topic import check_partitions, partitions_of
 
 __all__ = ["ProjectorWorker", "group_of"]
 
-_BATCH = 5_000
+_BATCH = 3_000
+"""With the fetches below it bounds the process's memory, which must stay under 150 MB."""
 _POLL_MS = 200
 _COMMIT_EVERY = 25  # rounds
 _LOOK_EVERY = 2.0  # seconds
@@ -52,8 +53,8 @@ _CONSUMER = {
     "auto_offset_reset": "none",
     "enable_auto_commit": False,
     "max_poll_records": _BATCH,
-    "fetch_max_bytes": 8_388_608,  # by default 50 MB, and a process of 200 MB
-    "max_partition_fetch_bytes": 2_097_152,
+    "fetch_max_bytes": 4_194_304,  # by default 50 MB, and a process of 200 MB
+    "max_partition_fetch_bytes": 1_048_576,
     "max_poll_interval_ms": 600_000,
     "request_timeout_ms": 10_000,
     "allow_auto_create_topics": False,
