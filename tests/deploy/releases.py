@@ -16,7 +16,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from projections.schema import MODELS
 from tests.crash.processes import CLI, Kept, until
 from tests.kafka.given import messages
 from tests.support.shared import REPOSITORY
@@ -25,6 +24,8 @@ from workers.kafka.leadership import progress
 
 __all__ = ["FORMER", "Site", "former_release"]
 
+BOTH = ("queues", "history", "performance")
+"""The read models that both releases know."""
 FORMER = "5ca6596"
 """The last commit before events went through Kafka with recovery, observation and swaps back."""
 PATIENCE = 300.0
@@ -147,14 +148,14 @@ class Site:
         self.caught_up()
 
     def caught_up(self) -> None:
-        """Wait until topic and read models hold what the log holds now."""
+        """Wait until the topic, and the read models that both releases know, hold what the log holds now."""
         head = self.head()
         self.wait(
             lambda: (at := progress(self.dsn, self.topic)) is not None and at.position >= head, "the topic follows"
         )
         at = progress(self.dsn, self.topic)
         assert at is not None
-        wanted = {(model.name, n): last for model in MODELS for n, last in enumerate(at.previous)}
+        wanted = {(model, n): last for model in BOTH for n, last in enumerate(at.previous)}
         self.wait(lambda: self._holds(wanted), "the read models follow")
 
     def head(self) -> int:
