@@ -42,7 +42,7 @@ def test_every_event_goes_through_kafka_into_the_rows_of_a_fresh_fold(way: Way, 
         way.caught_up(log)
     way.check(log)
     assert [worker.filled for worker in workers] == [0]
-    assert sorted(partition for _, partition in way.checkpoints()) == sorted([0, 1, 2, 3, 4, 5] * 3)
+    assert sorted(partition for _, partition in way.checkpoints()) == sorted([0, 1, 2, 3, 4, 5] * len(MODELS))
 
 
 def test_workers_that_join_and_leave_under_load_leave_the_tables_right(way: Way, log: PostgresLog) -> None:

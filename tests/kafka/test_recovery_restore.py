@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from projections.schema import install
+from projections.schema import MODELS, install
 from projections.verify import verify
 from tests.kafka.given import Way, append_lives, in_thread, messages, opened_log
 from tests.support.kafka import Kafka
@@ -156,7 +156,7 @@ def test_a_restored_log_stops_all_and_one_command_repairs_it(
         done = way.run("recover")
         writer.join()
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("is live, made from") == 3
+        assert done.stdout.count("is live, made from") == len(MODELS)
         assert "Nothing is to be recovered." in way.run("recover").stdout
         with way.running(log):
             append_lives(log, range(300, 330), seed=6)
@@ -177,7 +177,7 @@ def test_read_models_that_were_restored_with_the_log_are_kept(server: Postgres, 
         done = way.run("recover")
         assert done.returncode == 0, done.stderr
         assert f"holds {lost - kept:,} events that log main lost" in done.stdout
-        assert done.stdout.count("holds nothing that was lost, and is kept") == 3
+        assert done.stdout.count("holds nothing that was lost, and is kept") == len(MODELS)
         with way.running(log):
             append_lives(log, range(60, 90), seed=3)
             way.caught_up(log)
