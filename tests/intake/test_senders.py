@@ -105,8 +105,22 @@ def test_a_strangers_word_adds_no_identity_to_somebody_known(core: TicketCore) -
     zoe = number(known(core, identity("mail", "zoe@example.org")))
     known(core, identity("mail", "zoe@example.org"), identity("contract", "K-9"))
     assert len(core.show_customer(zoe, by=ANA).identities) == 1
-    known(core, identity("mail", "zoe@example.org"), identity("login", "zoe", Assurance.LOGGED_IN))
+    known(core, sure("zoe@example.org"), identity("login", "zoe", Assurance.LOGGED_IN))
     assert [i.kind for i in core.show_customer(zoe, by=ANA).identities] == ["mail", "login"]
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["alone", "with a directory"])
+def test_who_writes_anothers_number_beside_a_verified_address_of_their_own_does_not_become_them(
+    core: TicketCore, outside: bool
+) -> None:
+    zoe = number(known(core, sure("zoe@example.org"), identity("contract", "K-1"), name="Zoë"))
+    if outside:
+        eves = Found(name="Eve", identities=(sure("eve@example.org"), identity("external", "crm:2")))
+        core.directory = Directory(lambda one: eves if one.value == "eve@example.org" else None)
+    head = core.log.head()
+    for own in (sure("eve@example.org"), identity("login", "eve", Assurance.LOGGED_IN)):
+        assert number(known(core, own, identity("contract", "K-1"))) == zoe, "it is theirs to look at"
+    assert core.log.head() == head, "and nothing of the stranger's is theirs: no answer goes there, no login sees it"
 
 
 def test_many_at_once_register_one_customer(core: TicketCore) -> None:

@@ -80,7 +80,9 @@ class Senders(CustomerCommands):
         An unknown sender is looked up in the directory outside first: where that knows them under an identity of
         somebody known here, it is that one. Where it is away, they are registered as they are, and completed when they
         write again. A verified address under an organisation's mail domain makes them a member. Of somebody known, an
-        address that is surer now is recorded as such. Identities that nobody can own alone (``ip``) register nobody.
+        address that is surer now is recorded as such, and a sure one that is new where a sure one is theirs already:
+        not where only an unverified number or address, which anybody can write, leads to them. Identities that nobody
+        can own alone (``ip``) register nobody.
 
         Args:
             identities: how the sender is known, surest first or not.
@@ -99,7 +101,8 @@ class Senders(CustomerCommands):
             id_ = match.customer
             found: Found | None = None
             if id_ is None or not self._is_complete(id_):
-                found, said = self._looked_up(identities)
+                theirs = identities if id_ is None else [identities[at] for at, who in match.found if who == id_]
+                found, said = self._looked_up(theirs)
             wider = (*identities, *_others(found, identities))
             if id_ is None and found is not None:
                 known = self._match(wider)
@@ -158,13 +161,15 @@ class Senders(CustomerCommands):
         if state is None or state.forgotten:
             return
         number = number_of(id_)
-        news = False
+        news, shown = False, self._is_shown(id_, identities)
         for at, identity in enumerate(identities):
             kind = identity_kind(identity.kind)
             claim = None if kind is None else self._log.owner(kind, self._sealer.identity_digest(kind, identity.value))
             if claim is None:
-                # A stranger could write another's number into a mail: only what is sure, or known outside, is added.
-                is_new = identity.assurance is not Assurance.UNVERIFIED or (found and identity in found.identities)
+                # A stranger could write another's number beside an own address that is verified: what is sure is added to
+                # whom something sure leads to, else what is known outside.
+                sure = shown and identity.assurance is not Assurance.UNVERIFIED
+                is_new = sure or (found and identity in found.identities)
             else:
                 is_new = self._is_surer(identity, claim.owner, claim.ref)
             if kind is None or not is_new:
@@ -181,6 +186,11 @@ class Senders(CustomerCommands):
         if found is not None and found.name is not None:
             step = uuid5(command_id, "describe")
             self.describe_customer(number, by=by, name=found.name, language=found.language, command_id=step)
+
+    def _is_shown(self, id_: UUID, identities: Sequence[Identity]) -> bool:
+        """Return whether a sure identity among *identities* is the customer's already: it is them who write."""
+        sure = [identity for identity in identities if identity.assurance is not Assurance.UNVERIFIED]
+        return id_ in self._match(sure).customers
 
     def _is_surer(self, identity: Identity, owner: UUID, version: int) -> bool:
         state = self._state(owner)
