@@ -64,6 +64,13 @@ def test_every_channel_has_the_limit(core: TicketCore) -> None:
     assert nobody == [Outcome.NEW] * LIMIT + [Outcome.HELD]
 
 
+def test_a_mailbox_with_an_address_for_each_mail_is_one_sender(core: TicketCore) -> None:
+    intake = Intake(core, RULES)
+    outcomes = [intake.receive_mail(mail(f"No {n}", sender=f"robot+{n}@bot.example")).outcome for n in range(LIMIT + 1)]
+    assert outcomes == [Outcome.NEW] * LIMIT + [Outcome.HELD]
+    assert intake.receive_mail(mail(sender="robots@bot.example")).outcome is Outcome.NEW
+
+
 def test_the_limit_holds_for_threads(core: TicketCore, twin: TicketCore) -> None:
     intakes = [Intake(core, RULES), Intake(twin, RULES)]
     mails = [mail(f"No {n}") for n in range(4 * LIMIT)]

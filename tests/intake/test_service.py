@@ -209,6 +209,24 @@ def test_a_form_without_a_return_path_opens_a_ticket_and_is_not_acknowledged(cor
     assert intake.receive_mail(failure).outcome is Outcome.IGNORED
 
 
+@pytest.mark.parametrize(
+    ("given", "acknowledged"),
+    [
+        ({"sender": "no-reply@shop.example"}, False),
+        ({"sender": "noreply+17@shop.example"}, False),
+        ({"headers": ["List-Unsubscribe: <https://shop.example/u/1>"]}, False),
+        ({"headers": ["Return-Path: <bounces+1@shop.example>"]}, True),
+        ({"headers": ["Feedback-ID: 1.eu-central-1:AmazonSES"]}, True),
+    ],
+    ids=["noreply", "plus", "newsletter", "a shop's mail server", "a mail service"],
+)
+def test_who_waits_for_no_answer_opens_a_ticket_and_is_not_acknowledged(
+    core: TicketCore, intake: Intake, given: dict[str, Any], acknowledged: bool
+) -> None:
+    taken = intake.receive_mail(mail("Our offer", **given))
+    assert (taken.outcome, core.message_state(taken.number).acknowledge) == (Outcome.NEW, acknowledged)
+
+
 def test_a_customer_who_uses_a_system_like_ours_is_no_loop(intake: Intake) -> None:
     taken = intake.receive_mail(mail("Our order?", headers=["X-Ticketcore-Ticket: [T-2026-000001-5.AAAAAAAAAAAAAAAA]"]))
     assert taken.outcome is Outcome.NEW
@@ -217,7 +235,7 @@ def test_a_customer_who_uses_a_system_like_ours_is_no_loop(intake: Intake) -> No
 def test_what_our_own_address_sends_is_of_whom_it_names_else_of_nobody(core: TicketCore, intake: Intake) -> None:
     form = intake.receive_mail(mail(sender="Help@example.com", headers=[f"Reply-To: Eve <{EVE}>"]))
     on_list = intake.receive_mail(mail(sender="help@example.com", headers=[f"X-Original-From: Eve <{EVE}>"]))
-    nobody = intake.receive_mail(mail(sender="help@example.com"))
+    nobody = intake.receive_mail(mail(sender="help+news@example.com"))
     eve = core.find_customer("mail", EVE, by=ANA)
     assert eve is not None
     seen = [core.show_ticket(taken.ticket or "", by=ANA) for taken in (form, on_list, nobody)]

@@ -25,6 +25,7 @@ __all__ = [
     "TicketId",
     "build",
     "is_blank",
+    "mailbox_of",
     "normalise",
     "wrong",
 ]
@@ -141,6 +142,12 @@ def normalise(kind: IdentityKind, value: str) -> str:
     if not text:
         raise ValueError("a value that is not blank")
     return text
+
+
+def mailbox_of(address: str) -> str:
+    """Return the mailbox of a normalised mail address: without the part behind ``+`` (RFC 5233)."""
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
 
 
 def _phone(text: str) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from ticketcore.domain.commands import mailbox_of
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.decide_message import FLOOD, MESSAGE_ID, flood_value
 from ticketcore.domain.message import Message
@@ -324,6 +325,8 @@ def _sender(message: InboundMessage) -> str:
     """Return whose places a message takes: the sender's, and where the address is known to be forged the machine's."""
     failed = message.authentication is Authentication.FAILED
     for identity in () if failed else message.identities:
+        if identity.kind is IdentityKind.MAIL:  # a robot may have a plus address for each mail
+            return f"{identity.kind.value}:{mailbox_of(identity.value)}"
         if identity.kind is not IdentityKind.IP:
             return f"{identity.kind.value}:{identity.value}"
     return f"ip:{message.peer_ip}" if message.peer_ip else f"nobody:{'forged' if failed else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ticketcore.domain.commands import AttachmentContent, normalise
+from ticketcore.domain.commands import AttachmentContent, mailbox_of, normalise
 from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.message_events import Automatic, Recipient, RecipientKind
 from ticketcore.domain.types import Assurance, Channel, IdentityKind
@@ -90,8 +90,8 @@ def received_mail(
         message_id=mail.message_id or None,
         in_reply_to=mail.in_reply_to,
         references=mail.references,
-        automatic=_automatic(mail),
-        signs=tuple(dict.fromkeys(_label(found.rule) for found in mail.evidence)),
+        automatic=_automatic(mail, sender),
+        signs=tuple(dict.fromkeys(_label(found.rule) for found in (*mail.evidence, *_unasked(mail, sender)))),
         own=any(
             found.rule == "own-header" and (tokens is None or tokens.tickets_in(found.value)) for found in mail.loop
         ),
@@ -112,9 +112,14 @@ def _label(text: str) -> str:
 def _sender(mail: ParsedMail, own: Collection[str]) -> Mailbox | None:
     boxes = [*mail.from_, *([mail.sender] if mail.sender else [])]
     named = next((box for box in boxes if box.address), None)
-    if named is not None and named.address.lower() in own:  # a form, a list in its members' names, or we ourselves
-        return next((box for box in _in_whose_name(mail) if box.address and box.address.lower() not in own), None)
+    if named is not None and _is_own(named, own):  # a form, a list in its members' names, or we ourselves
+        return next((box for box in _in_whose_name(mail) if box.address and not _is_own(box, own)), None)
     return named or next(iter(boxes), None)
+
+
+def _is_own(box: Mailbox, own: Collection[str]) -> bool:
+    address = box.address.lower()
+    return address in own or mailbox_of(address) in own
 
 
 def _in_whose_name(mail: ParsedMail) -> Iterable[Mailbox]:
@@ -163,7 +168,17 @@ def _recipients(mail: ParsedMail, envelope: Iterable[str]) -> Iterable[Recipient
     return (Recipient.model_construct(_RECIPIENT, kind=kind, address=address) for kind, address in found)
 
 
-def _automatic(mail: ParsedMail) -> Automatic:
+def _unasked(mail: ParsedMail, sender: Mailbox | None) -> list[Evidence]:
+    """Return what says that nobody waits for an answer: the sender's name (``noreply``), a newsletter's header (RFC 5230, 4.6)."""
+    address = sender.address if sender else None
+    return [
+        hint
+        for hint in mail.hints
+        if (hint.rule == "sender" and hint.value == address) or hint.header == "list-unsubscribe"
+    ]
+
+
+def _automatic(mail: ParsedMail, sender: Mailbox | None) -> Automatic:
     if mail.kind is MailKind.BOUNCE:
         return Automatic.BOUNCE
     if mail.kind in _REPORTS:
@@ -177,7 +192,9 @@ def _automatic(mail: ParsedMail) -> Automatic:
             answers = bool(mail.in_reply_to or mail.references) and not all(map(_unanswered, mail.evidence))
             absent = any(hint.rule == "subject" for hint in mail.hints)
             return Automatic.AUTO_REPLY if answers or absent else Automatic.BULK
-    return Automatic.LIST if mail.mailing_list else Automatic.ORDINARY
+    if mail.mailing_list:
+        return Automatic.LIST
+    return Automatic.BULK if _unasked(mail, sender) else Automatic.ORDINARY
 
 
 def _says_reply(sign: Evidence) -> bool:
