@@ -13,7 +13,9 @@ from ticketcore.domain.customer_events import CustomerForgotten
 from ticketcore.domain.decide import decide, facts_of
 from ticketcore.domain.decide_customer import claim_keys
 from ticketcore.domain.decide_ticket import OWN_TEXT
-from ticketcore.domain.types import Actor, Role
+from ticketcore.domain.message import RECEIVED
+from ticketcore.domain.ticket_events import Commented, Opened
+from ticketcore.domain.types import Actor, Direction, Role
 from ticketcore.errors import (
     ClaimTaken,
     CommandReused,
@@ -33,7 +35,7 @@ from ticketcore.execution import (
     project,
     which_of,
 )
-from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
+from ticketcore.ids import Kind, aggregate_id, kind_of, number_of, parse_number
 from ticketcore.permissions import check, is_allowed
 from ticketcore.prepare import Prepared, own_persons, prepare
 from ticketcore.store.group import GroupLoad
@@ -232,7 +234,7 @@ class Executor:
             keys=tuple([key for _, key in stored if key is not None]),
             claims=decision.claims,
             releases=decision.releases,
-            destroy_events=decision.destroy_events,
+            destroy_events=(*decision.destroy_events, *self._messages_of(decision.destroy_events)),
             destroy_persons=(*decision.destroy_persons, *self._own_keys(decision.events)),
             incarnation=view.incarnation,
         )  # fmt: skip
@@ -247,6 +249,20 @@ class Executor:
         if self._keys_apart and isinstance(outcome, Appended):
             self._keys.destroy(append.destroy_events, append.destroy_persons)
         return outcome
+
+    def _messages_of(self, redacted: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
+        """Return the receptions that comments which are redacted came with: each holds the same words, and the files."""
+        found = []
+        for ticket, version in redacted:
+            for record in self._log.load((ticket,)).streams.get(ticket, ()):
+                if record.originator_version != version:
+                    continue
+                event = self._codec.decode(record)
+                inbound = isinstance(event, Opened | Commented) and event.direction is Direction.INBOUND
+                cause = event.meta.causation_id if inbound else None
+                if cause is not None and kind_of(cause) is Kind.MESSAGE:
+                    found.append((cause, RECEIVED))
+        return found
 
     def _own_keys(self, events: Iterable[Event]) -> list[UUID]:
         """Return whose keys exist among those of the tickets that forgotten customers take along."""
@@ -317,7 +333,7 @@ class Executor:
         if self._keys_apart:  # a crash may have come between the append and the destruction
             redacted = [(e.originator_id, e.version) for e in events if e.TOPIC == "ticket.redacted"]  # type: ignore[attr-defined]
             forgotten = [e.originator_id for e in events if e.TOPIC == "customer.forgotten"]
-            self._keys.destroy(redacted, [*forgotten, *self._own_keys(events)])
+            self._keys.destroy([*redacted, *self._messages_of(redacted)], [*forgotten, *self._own_keys(events)])
         main = receipt.originator_id
         version = max((e.originator_version for e in events if e.originator_id == main), default=0)
         if not version:

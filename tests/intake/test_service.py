@@ -227,6 +227,26 @@ def test_who_waits_for_no_answer_opens_a_ticket_and_is_not_acknowledged(
     assert (taken.outcome, core.message_state(taken.number).acknowledge) == (Outcome.NEW, acknowledged)
 
 
+def test_redacting_a_message_takes_the_mail_that_it_came_with_along(core: TicketCore, intake: Intake) -> None:
+    file = InboundMessage(
+        channel=Channel.FORM, identities=(Identity(kind=IdentityKind.MAIL, value=KIM),), message_id="f-1", subject="Card",
+        text="4111 1111", attachments=(AttachmentContent(name="card.png", content=b"card"),),
+    )  # fmt: skip
+    first, second = intake.receive(file), intake.receive_mail(mail("Where is it?"))
+    assert first.ticket is not None
+    core.redact(first.ticket, comment=1, reason="a card's number", by=PRIVACY)
+    kept = []
+    for taken in (first, second):
+        received = core.message_events(taken.number, by=AUDIT)[0].event
+        assert isinstance(received, Received)
+        kept.append((core.raw_message(received) is not None, received.subject is not None))
+    assert kept == [(False, False), (True, True)]
+    with pytest.raises(NotFound):
+        core.attachment(first.ticket, message=1, index=0, by=ANA)
+    assert intake.receive(file).repeated, "and the same message, come again, is known"
+    assert "4111 1111" not in str(core.message_events(first.number, by=AUDIT))
+
+
 def test_a_customer_who_uses_a_system_like_ours_is_no_loop(intake: Intake) -> None:
     taken = intake.receive_mail(mail("Our order?", headers=["X-Ticketcore-Ticket: [T-2026-000001-5.AAAAAAAAAAAAAAAA]"]))
     assert taken.outcome is Outcome.NEW

@@ -138,7 +138,7 @@ class TicketCommands(Api):
         return self._on(cmd.CorrectComment, ticket, by, options, comment=comment, body=body, reason=reason)
 
     def redact(self, ticket: Name, *, by: Actor, comment: int, reason: str, **options: Unpack[Options]) -> Recorded:
-        """Make a comment and its corrections unreadable for ever. *reason* is recorded in clear."""
+        """Make a comment, its corrections and the mail that it came with unreadable for ever. *reason* is recorded in clear."""
         return self._on(cmd.Redact, ticket, by, options, comment=comment, reason=reason)
 
     def add_participant(self, ticket: Name, *, by: Actor, customer: Name, **options: Unpack[Options]) -> Recorded:

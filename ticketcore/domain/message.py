@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from ticketcore.domain.base import Event
 
-__all__ = ["BOUNCE", "FILED", "Message", "evolve", "project"]
+__all__ = ["BOUNCE", "FILED", "RECEIVED", "Message", "evolve", "project"]
 
 FILED = (Outcome.NEW, Outcome.COMMENT, Outcome.FOLLOW_UP)
 """What is decided so ends in a ticket."""
+RECEIVED = 1
+"""Version of the event that holds the message's content: the first of its stream."""
 BOUNCE = "bounce"
 """Reason of ignored messages that are recorded on the ticket that they are about, where it is known."""
 
