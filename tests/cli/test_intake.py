@@ -37,6 +37,12 @@ def test_what_can_not_be_recorded_is_tried_again_by_the_mail_server(own_cli: Cli
     away = own_cli("intake", "mail", stdin=mail().decode(), TICKETCORE_DSN="host=localhost port=1 connect_timeout=2")
     assert (away.returncode, away.stdout) == (75, "")
     assert away.stderr.startswith("ticketcore: ")
+    away = own_cli(
+        "intake", "mail", "--json", stdin=mail().decode(), TICKETCORE_DSN="host=localhost port=1 connect_timeout=2"
+    )
+    assert (away.returncode, json.loads(away.stderr)["error"]) == (75, "store_unavailable")
+    folder = own_cli("intake", "mail", stdin=mail().decode(), TICKETCORE_KEY_FILE=str(own_cli.folder))
+    assert (folder.returncode, folder.stderr.count("\n")) == (75, 1), "whatever it is"
     assert "standard input is 'empty'" in own_cli.fails(2, "intake", "mail")
 
 

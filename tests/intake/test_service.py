@@ -433,6 +433,8 @@ def test_only_staff_decide_by_hand_and_what_is_not_there_is_told(intake: Intake,
         intake.reject(unclear.number, reason="spam", by=auditor)
     with pytest.raises(NotAllowed, match="analyst figures may not see message"):
         intake.explain(unclear.number, by=Actor(role=Role.ANALYST, id="figures"))
+    with pytest.raises(NotAllowed, match="analyst figures may not see messages"):
+        Intake(TicketCore.in_memory()).held(by=Actor(role=Role.ANALYST, id="figures"))
     with pytest.raises(NotFound, match="no message M-2026-999999"):
         intake.explain("M-2026-999999-5", by=AUDIT)
     with pytest.raises(NotFound, match="no ticket T-2026-999999"):

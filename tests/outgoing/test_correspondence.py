@@ -76,6 +76,15 @@ def test_of_merged_customers_the_one_that_stands_is_written_to_with_the_others_a
     assert addressed(core, ticket, reply(core, ticket)) == ["kim@example.net"]
 
 
+def test_an_acknowledgement_goes_to_the_requester_alone_since_its_link_is_theirs(core: TicketCore) -> None:
+    ticket = a_ticket(core, a_customer(core))
+    core.add_participant(ticket, by=ANA, customer=a_customer(core, "lee@example.com", name="Lee"))
+    told = core.acknowledge(ticket)
+    assert told is not None
+    assert addressed(core, ticket, told.version) == ["kim@example.net"]
+    assert addressed(core, ticket, reply(core, ticket)) == ["kim@example.net", "lee@example.com"]
+
+
 def test_who_was_forgotten_is_not_written_to(core: TicketCore) -> None:
     customer = a_customer(core)
     ticket = a_ticket(core, customer)

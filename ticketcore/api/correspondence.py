@@ -154,9 +154,11 @@ class Correspondence(Queries):
             raise Unsendable("unreadable", "the comment was redacted or its customer forgotten")
         sources = self._sources(events)
         found = _recipients(people, state, events, sources)
+        acknowledgement = event.meta.actor == ACKNOWLEDGEMENT
+        if acknowledgement:  # its link is the requester's own
+            found = [one for one in found if one[0] == people.standing(state.requester_id)]
         if not found:
             raise Unsendable("no_address", "neither the requester nor a participant has a mail address")
-        acknowledgement = event.meta.actor == ACKNOWLEDGEMENT
         subject, topic = subject_of(events[0].subject, state.number, first=comment == 1)
         sender = self._sender()
         tokens, plus = self.tokens, self._settings.plus_mailbox is not None

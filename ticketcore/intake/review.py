@@ -17,6 +17,7 @@ from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.intake.explain import Explained
 from ticketcore.intake.gather import INTAKE
 from ticketcore.intake.message import Authentication
+from ticketcore.permissions import Action, Facts, check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ class Review(Explained):
 
     def held(self, *, by: Actor) -> Sequence[HeldMessage]:
         """Return the messages that wait for a person, the longest waiting first."""
+        check(by, Action.SHOW_MESSAGE, Facts("messages"))
         found = []
         for id_ in sorted(self._core.log.owners(HELD).values()):
             received = self._core.message_events(id_, by=by)[0].event

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-__all__ = ["COMMANDS", "app", "main"]
+__all__ = ["COMMANDS", "app", "main", "print_error"]
 
 COMMANDS = {
     "demo": ("demo", "Go the whole way on a sample, or on a log of your own; repeating doubles nothing."),
@@ -142,13 +142,13 @@ def _told(error: Exception) -> int:
     from ticketcore.errors import TicketCoreError
 
     if isinstance(error, TicketCoreError):
-        _report(error.code, str(error))
+        print_error(error.code, str(error))
         return error.exit_code
     if isinstance(error, DataBaseError):
-        _report("store_unavailable", f"the data base says: {str(error).strip() or type(error).__name__}")
+        print_error("store_unavailable", f"the data base says: {str(error).strip() or type(error).__name__}")
         return 3
     if isinstance(error, OSError) and error.filename is not None:
-        _report("invalid", f"cannot use {error.filename}: {error.strerror} (check the path and its permissions)")
+        print_error("invalid", f"cannot use {error.filename}: {error.strerror} (check the path and its permissions)")
         return 2
     raise error
 
@@ -158,11 +158,12 @@ def _usage(error: Any) -> int:
         error.show()
     else:
         path = error.ctx.command_path if error.ctx else "ticketcore"
-        _report("invalid", f"{error.format_message().rstrip('.')} (see `{path} --help`)")
+        print_error("invalid", f"{error.format_message().rstrip('.')} (see `{path} --help`)")
     return int(error.exit_code)
 
 
-def _report(code: str, message: str) -> None:
+def print_error(code: str, message: str) -> None:
+    """Print an error on standard error: one line, with ``--json`` an object."""
     if "--json" in sys.argv:
         print(json.dumps({"error": code, "message": message}, ensure_ascii=False), file=sys.stderr)
     else:

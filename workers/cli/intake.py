@@ -16,6 +16,7 @@ from ticketcore.errors import InvalidCommand, StoreUnavailable, TicketCoreError
 from ticketcore.intake.mailbox import mails_in, size_of
 from ticketcore.intake.rules import Rules
 from ticketcore.intake.service import Intake
+from workers.cli.app import print_error
 from workers.cli.common import AsOption, JsonOption, actor, opened, parse_time
 from workers.cli.output import console, print_json, progress_bar, say, table
 
@@ -69,8 +70,11 @@ def mail(
     try:
         with _intake(rules) as intake:
             taken = intake.receive_mail(raw, recipients=recipient or (), peer_ip=peer_ip)
-    except TicketCoreError as error:
-        print(f"ticketcore: {error}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 whatever hinders: any other code, and the mail server would give the mail up
+        if isinstance(error, TicketCoreError):
+            print_error(error.code, str(error))
+        else:  # whose text may hold what somebody wrote
+            print_error("error", f"the mail was not recorded: {type(error).__name__} (come again)")
         raise typer.Exit(TEMPORARY) from None
     if json:
         print_json(taken)
