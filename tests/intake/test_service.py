@@ -381,6 +381,25 @@ def test_who_comes_by_a_signed_link_writes_in_its_ticket(core: TicketCore, intak
     assert intake.receive(InboundMessage(channel=Channel.FORM, text="More.", link=old)).ticket != first.ticket
 
 
+def test_a_link_leads_its_customer_into_the_ticket_as_long_as_they_have_to_do_with_it(
+    core: TicketCore, intake: Intake
+) -> None:
+    kims, eves = intake.receive_mail(mail()).ticket, intake.receive_mail(mail(sender=EVE)).ticket
+    eve = core.find_customer("mail", EVE, by=ANA)
+    assert kims is not None
+    assert eves is not None
+    link, _ = core.ticket_link(kims, by=ANA)
+    core.merge(kims, into=eves, by=ANA)
+    merged = intake.receive(InboundMessage(channel=Channel.FORM, text="More.", link=link, message_id="f-1"))
+    assert merged.ticket == eves, "an answer to a merged ticket reaches the one that stands for it"
+    core.unmerge(kims, by=ANA)
+    core.change_requester(kims, requester=eve, by=ANA)
+    later = intake.receive(InboundMessage(channel=Channel.FORM, text="More.", link=link, message_id="f-2"))
+    assert later.ticket not in (kims, eves)
+    [explained] = intake.explain(later.number, by=ANA)
+    assert explained.decisions[0].rejected == ((kims, "signed_link", "stranger"),)
+
+
 # People
 
 

@@ -92,7 +92,7 @@ class _Case:
         if ticket is None:
             return "unknown_ticket"
         if pointer.way.is_signed:
-            return None
+            return None if pointer.entitled else "stranger"
         if self.facts.authentication is Authentication.FAILED:
             return "authentication_failed"
         if not self.rules.takes(self.facts.assurance):

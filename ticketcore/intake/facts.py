@@ -64,6 +64,7 @@ class Pointer(Frozen):
         stands: the ticket that stands for it, after all merges; ``None``: there is no such ticket.
         message: of a known message: which.
         addressed: of a known message: it went to the sender too, who so may answer it.
+        entitled: of a signed link: whom it was made for is still the ticket's requester or a participant.
     """
 
     way: Way
@@ -71,6 +72,7 @@ class Pointer(Frozen):
     stands: UUID | None
     message: UUID | None = None
     addressed: bool = False
+    entitled: bool = True
 
 
 class Bounced(Frozen):

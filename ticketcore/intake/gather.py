@@ -122,7 +122,7 @@ class _Gathering:
         message, found = self.message, list[Pointer]()
         linked = self._link()
         if linked is not None:
-            found.append(Pointer(way=Way.SIGNED_LINK, named=linked, stands=None))
+            found.append(Pointer(way=Way.SIGNED_LINK, named=linked, stands=None, entitled=self._entitled(linked)))
         known: list[Pointer] = []
         for id_ in self._ids():
             ticket = self._signed(id_)
@@ -151,6 +151,14 @@ class _Gathering:
             self.forged = True
             return None
         return ticket
+
+    def _entitled(self, ticket: UUID) -> bool:
+        """Return whether the bearer of a link still has to do with its ticket, as whoever looks at its state by it must."""
+        state = self._state(ticket)
+        bearer = None if self.linked is None else self._standing_customer(self.linked)
+        if bearer is None or not isinstance(state, Ticket):
+            return False
+        return self._relation(state, (bearer,)) in (Relation.REQUESTER, Relation.PARTICIPANT)
 
     def _ids(self) -> Iterable[str]:
         """Return the Message-IDs that the message names, newest first."""
