@@ -79,3 +79,17 @@ def test_what_is_asked_wrongly_is_told(own_cli: Cli, tmp_path: Path) -> None:
     assert "no message M-2026-999999-5" in own_cli.fails(4, "intake", "explain", "M-2026-999999-5")
     assert "--since" in own_cli.fails(2, "intake", "replay", "--since", "soon")
     assert "may not see" in own_cli.fails(7, "intake", "replay", "--since", "2020-01-01", "--as", "analyst:figures")
+
+
+def test_a_privacy_officer_redacts_a_message_for_ever(own_cli: Cli) -> None:
+    taken = json.loads(
+        own_cli("intake", "mail", "--json", stdin=mail("4111 1111", sender="ida@example.org").decode()).stdout
+    )
+    asked = ("ticket", "redact", taken["ticket"], 1, "--reason", "a card")
+    assert "give --yes" in own_cli(*asked).stderr
+    own_cli.fails(7, *asked, "--yes", "--as", "agent:ana")
+    assert "4111 1111" in own_cli.ok("ticket", "show", taken["ticket"])
+    assert own_cli.json(*asked, "--yes")["ticket"] == taken["ticket"]
+    assert "4111 1111" not in own_cli.ok("ticket", "show", taken["ticket"])
+    assert "nothing was recorded" in own_cli.ok(*asked, "--yes")
+    own_cli.fails(2, *asked, "--yes", "--command-id", "x")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from ticketcore.domain.types import Role
 from ticketcore.ids import number_of
 from ticketcore.replay import Clock
-from workers.cli import ticket_entry, ticket_status
+from workers.cli import redaction, ticket_entry, ticket_status
 from workers.cli.common import (
     AsOption,
     JsonOption,
@@ -149,6 +149,6 @@ def _known(name: str, value: object) -> object:
         return value
 
 
-for _command in (*ticket_status.commands, *ticket_entry.commands):
+for _command in (*ticket_status.commands, *ticket_entry.commands, *redaction.commands):
     app.command()(_command)
 groups = {"ticket": app}
