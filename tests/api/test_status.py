@@ -37,7 +37,7 @@ def test_a_link_shows_its_customer_the_state_and_nothing_internal(core: TicketCo
     assert core.ticket_status(ticket, token=token.upper()) == status
     assert (status.number, status.status, status.subject, status.waits_for) == (ticket, "pending", "Parcel", "customer")
     assert [(m.direction, m.by, m.body, m.attachments) for m in status.messages] == [
-        ("inbound", "system", "Where?", ("scan.pdf",)),
+        ("inbound", "customer", "Where?", ("scan.pdf",)),
         ("outbound", "agent", "Tomorrow.", ()),
     ]
     text = status.model_dump_json()

@@ -29,7 +29,7 @@ class PublicMessage(Frozen):
     """A message that the customer wrote or was sent.
 
     Attributes:
-        by: ``customer``, ``agent``, ``system``, ...: the role, not who it was.
+        by: ``customer`` (also where a channel brought it), ``agent``, ``system``, ...: the role, not who it was.
         body: the text; ``None`` where there was none or its key is gone.
         attachments: names of the files.
     """
@@ -154,13 +154,19 @@ class StatusQueries(Correspondence):
 _WAITS_FOR = {Status.PENDING: "customer", Status.NEW: "us", Status.OPEN: "us", Status.ON_HOLD: "us"}
 
 
+def _writer(message: Message) -> str:
+    """Return the role of who wrote; the intake only brings what a customer did."""
+    role = message.actor.partition(" ")[0]
+    return Role.CUSTOMER.value if message.direction is Direction.INBOUND and role == Role.SYSTEM.value else role
+
+
 def _public(messages: Sequence[Message]) -> tuple[PublicMessage, ...]:
     return tuple(
         PublicMessage(
             occurred_at=message.occurred_at,
             direction=message.direction,
             channel=message.channel,
-            by=message.actor.partition(" ")[0],
+            by=_writer(message),
             body=message.body,
             attachments=tuple(str(file["name"]) for file in message.attachments),
         )
