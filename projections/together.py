@@ -18,7 +18,7 @@ from projections.checkpoints import Checkpoint, Move, check_moved, moving
 from projections.folding import Batch as Whole
 from projections.folding import Item, aggregates, concerned, fold
 from projections.observing import Batch
-from projections.schema import SERVER_LOST, Connection
+from projections.schema import NOT_AS_MADE, SERVER_LOST, Connection
 from projections.tables import Query, Rest, ask, ask_one, write_rest
 from ticketcore.errors import TicketCoreError
 
@@ -95,7 +95,7 @@ def step(
 ) -> list[tuple[Checkpoint, ...]]:
     """Do what :func:`apply_together` says, or raise what the data base or a fold does."""
     reached = [list(part.points) for part in parts]
-    moves, batches = list[Move](), list[Batch]()
+    moves = list[Move]()
     for number, projector in enumerate(projectors):
         for part, points in zip(parts, reached, strict=True):
             if part.new(number):
@@ -111,18 +111,32 @@ def step(
         for number, projector in enumerate(projectors)
         if projector.model.name in concerns
     ]
-    began = time.perf_counter()
+    few = len(whole) <= _FEW
+    try:
+        batches = _written(connection, moves, whole, todo, few=few)
+    except NOT_AS_MADE:
+        if not few:
+            raise
+        # Tables were read in one message with the checkpoints' moving: that tells first now whether they were replaced.
+        batches = _written(connection, moves, whole, todo, few=False)
+    for share, batch in zip(todo, batches, strict=True):
+        share.projector.observer.projected(batch)
+    return [tuple(points) for points in reached]
+
+
+def _written(
+    connection: Connection, moves: Sequence[Move], whole: Sequence[Item], todo: Sequence[_Share], *, few: bool
+) -> list[Batch]:
+    """Fold and write in one transaction; *few*: checkpoints are moved and rows asked for in one round trip."""
+    began, batches, rest = time.perf_counter(), list[Batch](), list[Rest]()
     with connection.transaction():
-        aside, loaded = _ask(connection, moves, whole, todo)
+        aside, loaded = _ask(connection, moves, whole, todo, few=few)
         load = (time.perf_counter() - began) / len(todo)
-        rest = list[Rest]()
         for share, known in zip(todo, loaded, strict=True):
             batches.append(_write(connection, share, known, aside[share.projector.model.name], load, rest))
         write_rest(connection, rest)
     seconds = time.perf_counter() - began
-    for share, batch in zip(todo, batches, strict=True):
-        share.projector.observer.projected(batch._replace(whole=seconds))
-    return [tuple(points) for points in reached]
+    return [batch._replace(whole=seconds) for batch in batches]
 
 
 class _Share(NamedTuple):
@@ -144,12 +158,12 @@ class _Share(NamedTuple):
 
 
 def _ask(
-    connection: Connection, moves: Sequence[Move], whole: Sequence[Item], todo: Sequence[_Share]
+    connection: Connection, moves: Sequence[Move], whole: Sequence[Item], todo: Sequence[_Share], *, few: bool
 ) -> tuple[dict[str, _Aside], list[dict[UUID, Row]]]:
-    """Move the checkpoints; return what each model has set aside, and each share's rows. Few events are one round trip."""
+    """Move the checkpoints; return what each model has set aside, and each share's rows."""
     generations = {one.model: one.at.generation for one in moves}
     queries = [Query(*moving(moves)), _setting_aside(generations, whole), *(q for share in todo for q in share.queries)]
-    if len(whole) <= _FEW:
+    if few:
         moved, rows, *found = ask(connection, queries)
         check_moved(moves, moved)
     else:
