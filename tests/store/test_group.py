@@ -1,3 +1,4 @@
+import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -145,6 +146,7 @@ def test_a_thread_that_is_interrupted_while_it_waits_holds_nobody_up() -> None:
     log = GatedLog()
     group = GroupCommit(log)
     main = get_ident()
+    before = signal.signal(SIGINT, signal.default_int_handler)  # who started us may have it ignored
 
     def interrupt() -> None:
         while len(group._waiting) < 1:
@@ -158,6 +160,7 @@ def test_a_thread_that_is_interrupted_while_it_waits_holds_nobody_up() -> None:
         threads.submit(interrupt)
         with pytest.raises(KeyboardInterrupt):
             group.submit(append())
+        signal.signal(SIGINT, before)
         later = threads.submit(group.submit, append())
         while len(group._waiting) < 1:
             pass

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from projections.memory import MemoryReadModels
+from projections.schema import MODELS
 from tests.projections.given import ListLog
 from tests.worked import calendar, promises, relations, reopening, replies, waits, work
 from tests.worked.lives import Worked, moment
@@ -18,7 +19,7 @@ def folded(*lives: Worked) -> MemoryReadModels:
     log = ListLog([event for life in lives for event in life.events])
     models = MemoryReadModels(log, log.decode, batch=7)
     models.catch_up()
-    assert [tables.parked for tables in models.tables.values()] == [[], [], []]
+    assert [tables.parked for tables in models.tables.values()] == [[]] * len(MODELS)
     return models
 
 

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from ticketcore.domain.base import Event
 from ticketcore.domain.types import Actor, Role
 from ticketcore.importing.values import room
+from ticketcore.store.codec import plain_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +73,8 @@ class Writer:
                 value = fields[name]
                 if value != default:
                     parts.append(key + self._json(value))
-        if cls.class_version > 1:
-            parts.append(f',"class_version":{cls.class_version}')
+        if cls.class_version > 1 and (version := plain_version(cls, fields)) > 1:
+            parts.append(f',"class_version":{version}')
         personal = any([fields.get(name) is not None for name in cls.PERSONAL])  # noqa: C419 - most have none
         return Draft(cls, fields, "".join(parts), personal)
 

@@ -31,13 +31,13 @@ from ticketcore.store.forms import Form, Read, form
 from ticketcore.store.port import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from eventsourcing.domain import DomainEventProtocol
 
     from ticketcore.store.port import Record
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "plain_version"]
 
 _COLUMNS = {"originator_id", "originator_version"}
 
@@ -66,7 +66,7 @@ class Codec(Mapper[UUID]):
                 f" its fields {names} are open, expected none (seal it first: Sealer.seal)"
             )
         state = cls.__pydantic_serializer__.to_json(event, exclude=_COLUMNS, exclude_defaults=True)
-        version = version or _plain_version(event)
+        version = version or plain_version(cls, event.__dict__)
         if version > 1:
             state = b'%b,"class_version":%d}' % (state[:-1], version)  # never empty: meta is required
         if len(state) > MAX_EVENT_BYTES:
@@ -84,7 +84,7 @@ class Codec(Mapper[UUID]):
         """
         cls = type(event)
         state: bytes = cls.__pydantic_serializer__.to_json(event, exclude=_hidden(cls), exclude_defaults=True)
-        version = _plain_version(event)
+        version = plain_version(cls, event.__dict__)
         end = f',"class_version":{version},"sealed":"{sealed}"}}' if version > 1 else f',"sealed":"{sealed}"}}'
         state = state[:-1] + end.encode()  # never empty: meta is required
         if len(state) > MAX_EVENT_BYTES:
@@ -166,13 +166,12 @@ def _hidden(cls: type[Event]) -> set[str]:
     return {*_COLUMNS, *cls.PERSONAL, "sealed"}
 
 
-def _plain_version(event: Event) -> int:
-    """Return the lowest version that can say what stands in an event beside its personal fields."""
-    cls = type(event)
+def plain_version(cls: type[Event], given: Mapping[str, Any]) -> int:
+    """Return the lowest version of *cls* that can say what *given*, its fields, says beside what is personal."""
     if not cls.SINCE:
         return cls.class_version
-    given = event.__dict__
-    return max((v for name, v in cls.SINCE.items() if name not in cls.PERSONAL and given[name] is not None), default=1)
+    plain = (v for name, v in cls.SINCE.items() if name not in cls.PERSONAL and given.get(name) is not None)
+    return max(plain, default=1)
 
 
 def _decode(topic: str, state: bytes, id_: UUID, version: int) -> Event:
