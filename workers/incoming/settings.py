@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ticketcore.errors import ConfigurationError
+from workers.wrong_setting import wrong_setting
 
 __all__ = ["IncomingSettings"]
 
@@ -59,9 +60,7 @@ class IncomingSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            first = error.errors()[0]
-            name = f"TICKETCORE_INTAKE_{str(first['loc'][0]).upper()}"
-            raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
+            raise wrong_setting(error, "TICKETCORE_INTAKE_") from None
 
     @property
     def address(self) -> tuple[str, int] | Path:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ticketcore.errors import ConfigurationError
+from workers.wrong_setting import wrong_setting
 
 __all__ = ["ObservingSettings"]
 
@@ -40,6 +40,4 @@ class ObservingSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            first = error.errors()[0]
-            name = f"TICKETCORE_{str(first['loc'][0]).upper()}"
-            raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
+            raise wrong_setting(error, "TICKETCORE_") from None

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ticketcore.errors import ConfigurationError
+from workers.wrong_setting import wrong_setting
 
 __all__ = ["SmtpSettings"]
 
@@ -64,11 +65,7 @@ class SmtpSettings(BaseSettings):
         try:
             known = cls()
         except ValidationError as error:
-            first = error.errors()[0]
-            name = f"TICKETCORE_SMTP_{str(first['loc'][0]).upper()}"
-            if first["type"] == "missing":
-                raise ConfigurationError(f"{name} is not set: expected the host of a mail server (set it)") from None
-            raise ConfigurationError(f"{name} is {first['input']!r}: {first['msg']} (correct or unset it)") from None
+            raise wrong_setting(error, "TICKETCORE_SMTP_", needed="the host of a mail server") from None
         known.check()
         return known
 
