@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,7 +11,7 @@ from ticketcore.domain.customer_commands import Identity
 from ticketcore.domain.types import Assurance, IdentityKind, Role
 from ticketcore.errors import InvalidCommand
 from workers.cli.common import AsOption, JsonOption, actor, opened
-from workers.cli.entry import CommandIdOption, IdentityOptions, command_id_of, identities_of, tell
+from workers.cli.entry import CommandIdOption, IdentityOptions, change, command_id_of, identities_of, tell
 from workers.cli.output import cell, console, print_json, say
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def describe(
     json: JsonOption = False,
 ) -> None:
     """Change what a customer is called, or the language; what is not given stays."""
-    _do(number, "describe_customer", "is described", command_id, as_, json, name=name, language=language)
+    change(number, "describe_customer", "is described", command_id, as_, json, name=name, language=language)
 
 
 def identify(
@@ -91,7 +91,7 @@ def identify(
     """Give a customer an identity (an address, a phone or contract number, ...), or take it away."""
     if not remove:
         values = {"kind": kind, "value": value, "assurance": assurance}
-        _do(number, "identify", "is identified", command_id, as_, json, **values)
+        change(number, "identify", "is identified", command_id, as_, json, **values)
         return
     identity = Identity(kind=kind, value=value)
     with opened() as core:
@@ -101,7 +101,7 @@ def identify(
         what = f"remove an identity of {number}"
         remedy = "see `customer show`; what a merged record holds is removed there"
         raise InvalidCommand(what, kind.value, "another's or nobody's", "an identity that it has", remedy)
-    _do(number, "remove_identity", "has it no more", command_id, as_, json, identity=found)
+    change(number, "remove_identity", "has it no more", command_id, as_, json, identity=found)
 
 
 def domain(
@@ -114,7 +114,7 @@ def domain(
 ) -> None:
     """Give an organisation a mail domain: who becomes known with a verified address under it is a member."""
     if not remove:
-        _do(number, "add_domain", "has the domain", command_id, as_, json, domain=domain)
+        change(number, "add_domain", "has the domain", command_id, as_, json, domain=domain)
         return
     name = domain.strip().removeprefix("@").lower()
     with opened() as core:
@@ -125,7 +125,7 @@ def domain(
         raise InvalidCommand(
             f"remove a mail domain of {number}", "domain", domain, f"one that it has ({has})", "see it"
         )
-    _do(number, "remove_domain", "has it no more", command_id, as_, json, added=found)
+    change(number, "remove_domain", "has it no more", command_id, as_, json, added=found)
 
 
 def move(
@@ -142,7 +142,7 @@ def move(
     if (organisation is None) != nowhere:
         what, remedy = f"move {number}", "give --organisation or --none"
         raise InvalidCommand(what, "--organisation", organisation, "an organisation or --none", remedy)
-    _do(number, "move_to_organisation", "is moved", command_id, as_, json, organisation_id=organisation)
+    change(number, "move_to_organisation", "is moved", command_id, as_, json, organisation_id=organisation)
 
 
 def members(
@@ -168,21 +168,12 @@ def merge(
     json: JsonOption = False,
 ) -> None:
     """Say that two records are one person; can be undone."""
-    _do(number, "merge_customers", f"is {into} too", command_id, as_, json, into=into)
+    change(number, "merge_customers", f"is {into} too", command_id, as_, json, into=into)
 
 
 def unmerge(number: Number, command_id: CommandIdOption = None, as_: AsOption = None, json: JsonOption = False) -> None:
     """Undo the merge that a record ended in: each has its own identities and tickets again."""
-    _do(number, "unmerge_customers", "stands alone again", command_id, as_, json)
-
-
-def _do(
-    number: str, method: str, what: str, command_id: str | None, as_: str | None, json: bool, **values: Any
-) -> None:
-    by, id_ = actor(as_, Role.AGENT), command_id_of(command_id, f"{method.replace('_', ' ')} {number}")
-    with opened() as core:
-        done = getattr(core, method)(number, by=by, command_id=id_, **values)
-    tell(done, what, json=json)
+    change(number, "unmerge_customers", "stands alone again", command_id, as_, json)
 
 
 def _print(view: CustomerView) -> None:

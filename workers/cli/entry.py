@@ -12,11 +12,11 @@ import typer
 
 from ticketcore.domain.commands import AttachmentContent
 from ticketcore.domain.customer_commands import Identity
-from ticketcore.domain.types import Assurance, IdentityKind
+from ticketcore.domain.types import Assurance, IdentityKind, Role
 from ticketcore.errors import AmbiguousSender, InvalidCommand
 from ticketcore.files import FileSource
 from ticketcore.ids import number_of
-from workers.cli.common import parse_time, parse_zone
+from workers.cli.common import actor, opened, parse_time, parse_zone
 from workers.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttachOption", "BodyOption", "ClaimedOption", "CommandIdOption", "IdentityOptions", "OccurredOption", "ZoneOption",
-    "command_id_of", "files_of", "identities_of", "options_of", "tell", "text_of", "who",
+    "change", "command_id_of", "files_of", "identities_of", "options_of", "tell", "text_of", "who",
 ]  # fmt: skip
 
 CommandIdOption = Annotated[
@@ -126,6 +126,16 @@ def who(
     if sender.match.ambiguous:
         raise AmbiguousSender(map(number_of, sender.match.customers))
     return (number_of(sender.customer) if sender.customer else None), sender.registered
+
+
+def change(
+    number: str, method: str, what: str, command_id: str | None, as_: str | None, json: bool, **values: Any
+) -> None:
+    """Give the command that is *method* of the core to a ticket or customer, and print what it recorded."""
+    by, id_ = actor(as_, Role.AGENT), command_id_of(command_id, f"{method.replace('_', ' ')} {number}")
+    with opened() as core:
+        done = getattr(core, method)(number, by=by, command_id=id_, **values)
+    tell(done, what, json=json)
 
 
 def tell(done: Recorded, what: str, *, json: bool, **more: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from workers.cli.entry import (
     IdentityOptions,
     OccurredOption,
     ZoneOption,
+    change,
     command_id_of,
     files_of,
     identities_of,
@@ -142,7 +143,7 @@ def assign(
     json: JsonOption = False,
 ) -> None:
     """Make a team, an agent or both responsible; both are the whole new value."""
-    _do(number, "assign", "was assigned", command_id, as_, json, team_id=team, agent_id=agent)
+    change(number, "assign", "was assigned", command_id, as_, json, team_id=team, agent_id=agent)
 
 
 def prioritise(
@@ -156,7 +157,7 @@ def prioritise(
 ) -> None:
     """Set the priority, by hand or by the matrix from impact and urgency."""
     values = {"priority": priority, "impact": impact, "urgency": urgency}
-    _do(number, "prioritise", "was prioritised", command_id, as_, json, **values)
+    change(number, "prioritise", "was prioritised", command_id, as_, json, **values)
 
 
 def classify(
@@ -170,7 +171,7 @@ def classify(
 ) -> None:
     """Set category, subcategory and tags; each is the whole new value."""
     values = {"category": category, "subcategory": subcategory, "tags": tuple(tag or ())}
-    _do(number, "classify", "was classified", command_id, as_, json, **values)
+    change(number, "classify", "was classified", command_id, as_, json, **values)
 
 
 def merge(
@@ -181,7 +182,7 @@ def merge(
     json: JsonOption = False,
 ) -> None:
     """End a ticket in another, which goes on for both."""
-    _do(number, "merge", f"was merged into {into}", command_id, as_, json, into=into)
+    change(number, "merge", f"was merged into {into}", command_id, as_, json, into=into)
 
 
 def requester(
@@ -192,16 +193,7 @@ def requester(
     json: JsonOption = False,
 ) -> None:
     """Give a ticket to another customer."""
-    _do(number, "change_requester", f"is {customer}'s", command_id, as_, json, requester=customer)
-
-
-def _do(
-    number: str, method: str, what: str, command_id: str | None, as_: str | None, json: bool, **values: Any
-) -> None:
-    by, id_ = actor(as_, Role.AGENT), command_id_of(command_id, f"{method.replace('_', ' ')} {number}")
-    with opened() as core:
-        done = getattr(core, method)(number, by=by, command_id=id_, **values)
-    tell(done, what, json=json)
+    change(number, "change_requester", f"is {customer}'s", command_id, as_, json, requester=customer)
 
 
 def _plain(name: str, method: str, what: str, text: str) -> Callable[..., None]:
@@ -210,7 +202,7 @@ def _plain(name: str, method: str, what: str, text: str) -> Callable[..., None]:
     def command(
         number: Number, command_id: CommandIdOption = None, as_: AsOption = None, json: JsonOption = False
     ) -> None:
-        _do(number, method, what, command_id, as_, json)
+        change(number, method, what, command_id, as_, json)
 
     command.__name__, command.__doc__ = name, text
     return command
@@ -224,7 +216,7 @@ def _with_reason(name: str, method: str, what: str, text: str) -> Callable[..., 
         as_: AsOption = None,
         json: JsonOption = False,
     ) -> None:
-        _do(number, method, what, command_id, as_, json, reason=reason)
+        change(number, method, what, command_id, as_, json, reason=reason)
 
     command.__name__, command.__doc__ = name, text
     return command
@@ -238,7 +230,7 @@ def _with_resolution(name: str, method: str, what: str, text: str) -> Callable[.
         as_: AsOption = None,
         json: JsonOption = False,
     ) -> None:
-        _do(number, method, what, command_id, as_, json, resolution=resolution)
+        change(number, method, what, command_id, as_, json, resolution=resolution)
 
     command.__name__, command.__doc__ = name, text
     return command
