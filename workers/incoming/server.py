@@ -94,7 +94,7 @@ class _Server:
         await asyncio.sleep(0.05)  # the last replies go out
 
     def _session(self, tls: ssl.SSLContext | None) -> SMTP:
-        kind = _Lmtp if self._settings.protocol == "lmtp" else _Smtp
+        kind = _Lmtp if self._settings.protocol == "lmtp" else _Session
         return kind(
             self._reception, self._sessions, self._settings.max_connections, max_size=self._settings.max_size,
             data_size_limit=self._settings.max_size, timeout=self._settings.timeout, tls_context=tls, loop=self._loop,
@@ -131,10 +131,6 @@ class _Session(SMTP):
             with contextlib.suppress(OSError, RuntimeError):
                 self.transport.write(line)
             self.transport.close()
-
-
-class _Smtp(_Session):
-    pass
 
 
 class _Lmtp(_Session, LMTP):
