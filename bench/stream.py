@@ -139,7 +139,7 @@ def _projecting(place: Place, kafka: Kafka, core: TicketCore, messages: Sequence
         last = {message.partition: int(dict(message.headers)["ce_sequence"]) for message in messages}
         ends = [last[partition] for partition in range(PARTITIONS)]
         install(dsn)
-        with Runner(dsn, core.log, CODEC.decode) as runner:
+        with Runner(dsn, core.log, CODEC.decode_to_fold) as runner:
             runner.catch_up()
         copy = stack.enter_context(copying(dsn, _TABLES, binary=False))
 
@@ -217,7 +217,7 @@ def _worker(
     log = PostgresLog(log_dsn, name=name, pool_size=2)
     try:
         topic = settings.topic_of(name)
-        worker = ProjectorWorker(dsn, MODELS, {topic: log}, CODEC.decode, settings)
+        worker = ProjectorWorker(dsn, MODELS, {topic: log}, CODEC.decode_to_fold, settings)
         with patch.object(Reader, "__init__", timed):
             worker.run(stop)  # type: ignore[arg-type]  # it waits like a thread's
     finally:
