@@ -32,7 +32,7 @@ __all__ = ["growth"]
 COMMANDS = 60
 """In a turn: one client, ``cache_size=0``, each on another ticket, of any age."""
 EVENTS = 1_000
-"""In a turn: projected into three read models in one batch; an eighth are new tickets."""
+"""In a turn: projected into all read models in one batch; an eighth are new tickets."""
 PLOTS = Path(__file__).with_name("growth.html")
 
 
@@ -57,7 +57,7 @@ class Side:
         self._admin = place.server.dsn("postgres", superuser=True)
         install(self.dsn)
         self.filler = Filler(core)
-        self.runner = stack.enter_context(Runner(self.dsn, core.log, CODEC.decode))
+        self.runner = stack.enter_context(Runner(self.dsn, core.log, CODEC.decode_to_fold))
         self._used = 0
 
     def grow(self, upto: int) -> None:

@@ -13,8 +13,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import projections.projector
 import projections.runner
+import projections.together
 import ticketcore.execute
 import ticketcore.importing.commits
 from bench.harness import Result, absolute, say, scaled
@@ -69,9 +69,10 @@ _IMPORT = [
 _PROJECTION = [
     (PostgresLog, "read", "read: query and rows"),
     (projections.runner, "decoded", "decode"),
-    (projections.projector, "fold", "fold, three models"),
-    (Tables, "load", "load rows"),
-    (Tables, "write", "write rows"),
+    (projections.together, "fold", "fold, all models"),
+    (projections.together, "_ask", "move checkpoints, load rows"),
+    (Tables, "write_many", "write rows of tables with many"),
+    (projections.together, "write_rest", "write the few of others"),
 ]
 
 

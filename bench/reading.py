@@ -96,7 +96,7 @@ def replay(place: Place) -> list[Result]:
 
 
 def projection(place: Place) -> list[Result]:
-    """Return the rate of events: all three read models in bulk against the library's runner with one of them."""
+    """Return the rate of events: all read models in bulk against the library's runner with one of them."""
     few = scaled(600)
     with place.core() as core:
         imported(core, place.sample(scaled(8_000)))
@@ -125,10 +125,10 @@ def projection(place: Place) -> list[Result]:
                     app.close()
                 return events_there / project_queues(environment(dsn), events_there)
 
-        rates = turns("projection, events/s", {"three read models": ours, "ProjectionRunner, one": stock})
+        rates = turns("projection, events/s", {"all read models": ours, "ProjectionRunner, one": stock})
     return [
         compare(
-            "projection, three read models", "events/s", rates["three read models"], rates["ProjectionRunner, one"],
+            "projection, all read models", "events/s", rates["all read models"], rates["ProjectionRunner, one"],
             "stock ProjectionRunner, the queues alone, a transaction an event", 20.0,
         )
     ]  # fmt: skip
