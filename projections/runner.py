@@ -22,7 +22,7 @@ from projections.schema import LOCK, MODELS, SERVER_LOST, Connection, connect, l
 from ticketcore.collector import no_collection
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 
-__all__ = ["TRANSIENT", "Runner", "locked", "read_batch"]
+__all__ = ["TRANSIENT", "Runner", "is_permanent", "locked", "pause_after", "read_batch"]
 
 TRANSIENT = (*SERVER_LOST, StoreUnavailable)
 """What passes by itself: connections, locks, a server that restarts."""
@@ -144,8 +144,8 @@ class Runner:
                     self._connection.close()
                     self._connection = None
                 attempt += 1
-                pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
-                if _permanent(error) or (deadline is not None and time.monotonic() + pause > deadline):
+                pause = pause_after(attempt)
+                if is_permanent(error) or (deadline is not None and time.monotonic() + pause > deadline):
                     raise _unavailable(error) from error
                 logger.warning("projection.retry", attempt=attempt, pause=round(pause, 3), error=told(error))
                 if stop is None:
@@ -192,7 +192,13 @@ class Runner:
         return found
 
 
-def _permanent(error: Exception) -> bool:
+def pause_after(attempt: int) -> float:
+    """Return the seconds to wait after an attempt (from 1) that failed: longer each time, 5 at most, at random."""
+    return min(5.0, 0.05 * 2 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
+
+
+def is_permanent(error: Exception) -> bool:
+    """Return whether trying again is in vain: what a store says of itself, unless its server was lost."""
     return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, SERVER_LOST)
 
 

@@ -8,7 +8,6 @@ nothing is written.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +29,8 @@ from projections.observing import UNWATCHED, Observer
 from projections.observing import told as text_of
 from projections.partitions import give_to_partitions
 from projections.projector import Projector
-from projections.runner import TRANSIENT
-from projections.schema import LOCK_WAIT, SERVER_LOST, Connection, connect, live
-from ticketcore.errors import StoreUnavailable
+from projections.runner import TRANSIENT, is_permanent, pause_after
+from projections.schema import LOCK_WAIT, Connection, connect, live
 from workers.kafka.errors import KafkaUnavailable, refused, told
 from workers.kafka.reading import Reader, RelayedLog, Taken, settle_together
 from workers.kafka.settings import KafkaSettings
@@ -114,12 +112,12 @@ class ProjectorWorker:
                 logger.info("projector.rejoins", models=self._names, reason=str(error))
                 stop.wait(0.1)
             except (*TRANSIENT, KafkaError, KafkaUnavailable) as error:
-                if _permanent(error):
+                if is_permanent(error):
                     raise
                 if not self._took and (refusal := refused(f"read {', '.join(self._logs)}", error, self._settings)):
                     raise refusal from error
                 attempt += 1
-                pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
+                pause = pause_after(attempt)
                 logger.warning(
                     "projector.retry", models=self._names, attempt=attempt, pause=round(pause, 3),
                     kind=type(error).__name__, error=text_of(error),
@@ -429,7 +427,3 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the clien
             "projector.not_in_kafka", models=self._worker._names, topic=partition.topic,
             partition=partition.partition, offset=reader.at.offset, position=reader.at.position,
         )  # fmt: skip
-
-
-def _permanent(error: Exception) -> bool:
-    return isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, SERVER_LOST)

@@ -7,7 +7,6 @@ compares the topic with the log before it writes: a log that was restored stops 
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from projections.feed import Log
 from projections.observing import told as text_of
 from projections.partitions import partition_of
+from projections.runner import pause_after
 from ticketcore.errors import EpochMismatch, StoreUnavailable
 from ticketcore.store.port import Record
 from workers.kafka.errors import KafkaUnavailable, TopicMismatch, refused, told
@@ -116,7 +116,7 @@ class Relay:
                 if not self.carried and (refusal := refused(f"write topic {self.topic!r}", error, self._settings)):
                     raise refusal from error
                 attempt = 1 if self.carried > carried else attempt + 1
-                pause = min(5.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
+                pause = pause_after(attempt)
                 logger.warning(
                     "relay.retry",
                     attempt=attempt,
