@@ -105,13 +105,13 @@ class Projector:
     def apply(
         self, connection: Connection, items: Sequence[Item], at: Checkpoint, *, offset: int | None = None
     ) -> Checkpoint:
-        """Fold *items* (positions above the checkpoint's, in order) and return the moved checkpoint.
+        """Fold *items* and return the moved checkpoint.
 
         What the data base refuses for its content is found by halving and parked; the rest passes.
 
         Args:
             connection: in autocommit mode, outside a transaction.
-            items: of one partition, in order.
+            items: of one partition, in order; those at or below the checkpoint are passed over.
             at: the checkpoint as last read or returned.
             offset: of the last item in its partition; ``None`` where the log itself is read.
         Raises:
@@ -119,8 +119,6 @@ class Projector:
             psycopg.Error: one of ``SERVER_LOST``: nothing was written, try again.
             StoreUnavailable: tables or rights are missing.
         """
-        if not items:
-            return at
         try:
             [(reached,)] = step(connection, [self], [Part(items, (at,), offset)])
         except (*SERVER_LOST, TicketCoreError):

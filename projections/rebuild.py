@@ -218,10 +218,7 @@ class _Build:
 
     def take(self, log: str, items: Sequence[Item]) -> None:
         """Fold those of *items*, the next ones of *log*, that it does not hold yet."""
-        at = self._at[log]
-        if items and items[0].record.position <= at.position:
-            items = [item for item in items if item.record.position > at.position]
-        self._at[log] = self._projector.apply(self._builder, items, at)
+        self._at[log] = self._projector.apply(self._builder, items, self._at[log])
 
     def _approach(self) -> None:
         """Come as near to the logs' ends as can be: each round reads what came during the one before.

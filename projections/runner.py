@@ -164,12 +164,7 @@ class Runner:
                 with no_collection(head - reached):
                     items = read_batch(self.log, self._decode, reached, self._batch)
                     for index, projector in enumerate(self._projectors):
-                        above = at[index].position - reached
-                        at[index] = (
-                            projector.apply(connection, items[above:] if above else items, at[index])
-                            if above < len(items)
-                            else at[index]
-                        )
+                        at[index] = projector.apply(connection, items, at[index])
                 self._observer.round("log")
                 if progress is not None:
                     progress(items[-1].record.position, head)
