@@ -21,7 +21,7 @@ from ticketcore.errors import ConfigurationError, EpochMismatch
 from ticketcore.store.port import Record
 from workers.kafka.message import NotOurs, received, source_of
 
-__all__ = ["Reader", "RelayedLog", "Taken", "settle_together", "take_together"]
+__all__ = ["Reader", "RelayedLog", "Taken", "settle_together"]
 
 _PAGE = 5_000
 
@@ -132,7 +132,7 @@ class Reader:
             EpochMismatch: the log was restored.
             ConfigurationError: the topic carries another log.
         """
-        return take_together([(self, messages)])[0]
+        return settle_together([(self, self.receive(messages))])[0]
 
     def receive(self, messages: Sequence[Any]) -> Taken:
         """Return what of *messages* is new, decoded, up to where something is missing; raises as :meth:`take`."""
@@ -259,18 +259,12 @@ class Reader:
             )
 
 
-def take_together(found: Sequence[tuple[Reader, Sequence[Any]]]) -> list[int | None]:
-    """Project messages of several partitions of one log, in one transaction; see :meth:`Reader.take`.
+def settle_together(taken: Sequence[tuple[Reader, Taken]]) -> list[int | None]:
+    """Project what was received of several partitions of one log, in one transaction; see :meth:`Reader.take`.
 
     Args:
-        found: readers of one session and the same models, each with its partition's messages.
+        taken: readers of one session and the same models, each with what it received of its partition.
     """
-    taken = [reader.receive(messages) for reader, messages in found]
-    return settle_together([(reader, one) for (reader, _), one in zip(found, taken, strict=True)])
-
-
-def settle_together(taken: Sequence[tuple[Reader, Taken]]) -> list[int | None]:
-    """Project what was received of several partitions, as :func:`take_together`."""
     first = taken[0][0]
     reached = apply_together(first._connection, first._projectors, [one.part for _, one in taken])
     return [reader.settle(one, points) for (reader, one), points in zip(taken, reached, strict=True)]
