@@ -53,7 +53,7 @@ def history(place: Place) -> list[Result]:
                 return core.log.load((id_,)).streams[id_]
 
             def events(id_: UUID) -> Any:
-                return CODEC.decode_many(core.log.load((id_,)).streams[id_])
+                return [CODEC.decode(record) for record in core.log.load((id_,)).streams[id_]]
 
             def opened(id_: UUID) -> Any:
                 return core.ticket_history(id_, by=ANA)

@@ -31,7 +31,7 @@ from ticketcore.store.forms import Form, Read, form
 from ticketcore.store.port import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from eventsourcing.domain import DomainEventProtocol
 
@@ -66,30 +66,21 @@ class Codec(Mapper[UUID]):
                 f" its fields {names} are open, expected none (seal it first: Sealer.seal)"
             )
         state = cls.__pydantic_serializer__.to_json(event, exclude=_COLUMNS, exclude_defaults=True)
-        version = version or plain_version(cls, event.__dict__)
-        if version > 1:
-            state = b'%b,"class_version":%d}' % (state[:-1], version)  # never empty: meta is required
-        if len(state) > MAX_EVENT_BYTES:
-            raise EventTooLarge(cls.TOPIC, len(state), MAX_EVENT_BYTES)
-        return StoredEvent(event.originator_id, event.originator_version, cls.TOPIC, state)
+        return _stored(event, state, version or plain_version(cls, event.__dict__))
 
     def sealed_event(self, event: Event, sealed: str) -> StoredEvent:
         """Return what the log stores of an event that is still open, its personal fields being *sealed* (base64).
 
         As :meth:`to_stored_event` of the event as :meth:`Sealer.seal` returns it, which need not be made for it; only
-        that ``sealed`` comes last.
+        that ``sealed`` comes last of its fields.
 
         Raises:
             EventTooLarge: the state has more than 262,144 bytes.
         """
         cls = type(event)
         state: bytes = cls.__pydantic_serializer__.to_json(event, exclude=_hidden(cls), exclude_defaults=True)
-        version = plain_version(cls, event.__dict__)
-        end = f',"class_version":{version},"sealed":"{sealed}"}}' if version > 1 else f',"sealed":"{sealed}"}}'
-        state = state[:-1] + end.encode()  # never empty: meta is required
-        if len(state) > MAX_EVENT_BYTES:
-            raise EventTooLarge(cls.TOPIC, len(state), MAX_EVENT_BYTES)
-        return StoredEvent(event.originator_id, event.originator_version, cls.TOPIC, state)
+        state = b'%b,"sealed":"%b"}' % (state[:-1], sealed.encode())  # never empty: meta is required
+        return _stored(event, state, plain_version(cls, event.__dict__))
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """Return the event, personal fields ``None`` and ``sealed`` as stored.
@@ -119,10 +110,6 @@ class Codec(Mapper[UUID]):
             return event
         cls, _ = _form(topic, state)
         return read_by_validator(cls, state, id_, version)
-
-    def decode_many(self, records: Iterable[Record]) -> list[Event]:
-        """Return the events of many records, in order; see :meth:`to_domain_event`."""
-        return [_decode(topic, state, id_, version) for _, _, id_, version, topic, state in records]
 
     def personal(self, event: Event) -> bytes | None:
         """Return the event's personal fields as JSON, ``None`` where there are none.
@@ -172,6 +159,15 @@ def plain_version(cls: type[Event], given: Mapping[str, Any]) -> int:
         return cls.class_version
     plain = (v for name, v in cls.SINCE.items() if name not in cls.PERSONAL and given.get(name) is not None)
     return max(plain, default=1)
+
+
+def _stored(event: Event, state: bytes, version: int) -> StoredEvent:
+    """Return the stored event of its fields; the version is stated last, where a relay looks for it."""
+    if version > 1:
+        state = b'%b,"class_version":%d}' % (state[:-1], version)  # never empty: meta is required
+    if len(state) > MAX_EVENT_BYTES:
+        raise EventTooLarge(event.TOPIC, len(state), MAX_EVENT_BYTES)
+    return StoredEvent(event.originator_id, event.originator_version, event.TOPIC, state)
 
 
 def _decode(topic: str, state: bytes, id_: UUID, version: int) -> Event:
