@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from projections.memory import open_memory_read_models
 from projections.queries import PostgresReadModels
-from projections.schema import connect, install, installed
+from projections.schema import MODELS, connect, install, installed
 from ticketcore.errors import StoreUnavailable
 from ticketcore.store.codec import Codec
 
@@ -27,7 +27,7 @@ def open_read_models(settings: Settings, log: EventLog) -> PostgresReadModels:
     with connect(dsn) as connection:
         if not installed(connection):
             raise StoreUnavailable(
-                "the read models' tables are missing: expected the schemas queues, history, performance and intake"
+                f"the read models' tables are missing: expected the schemas {', '.join(model.name for model in MODELS)}"
                 " (run `ticketcore db migrate`)"
             )
     return PostgresReadModels(dsn, log, Codec().decode_to_fold, projects=settings.projects_inline)
