@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import DictRow
 
-__all__ = ["MIGRATIONS", "PostgresLog"]
+__all__ = ["MIGRATIONS", "SEQUENCES", "PostgresLog"]
 
 T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "sql" / "log"
 """Folder of the log's migrations."""
-_SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
+SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
+"""What gives each kind's counters."""
 _FIELDS = "position, recorded_at, originator_id, originator_version, topic, state"
 _LOAD = f"""
 SELECT {_FIELDS} FROM log.events WHERE originator_id = ANY(%b)
@@ -107,9 +108,8 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
             return self._call(batch)
         found: dict[int, Outcome] = {}
         for number, append in enumerate(batch):
-            if (clash := own_clash(append)) is not None:
-                receipt = self.load((), append.command_id).receipt
-                found[number] = from_receipt(receipt, append.digest) if receipt else clash
+            if (refused := self._refused(append)) is not None:
+                found[number] = refused
         todo = [(number, append) for number, append in enumerate(batch) if number not in found]
         known: dict[UUID, int] = {}
         while todo:
@@ -122,9 +122,8 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
 
     def append_bulk(self, append: Append) -> Outcome:
         check_append(append)
-        if (clash := own_clash(append)) is not None:
-            receipt = self.load((), append.command_id).receipt
-            return from_receipt(receipt, append.digest) if receipt else clash
+        if (refused := self._refused(append)) is not None:
+            return refused
         call = arguments([append], keys_here=self._keys_here, events_here=False)
         redacted = set(append.destroy_events)
         keys = [key for key in append.keys if key[:2] not in redacted] if self._keys_here else []
@@ -183,7 +182,7 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
         return (rows[0][0], rows[0][1]) if rows else None
 
     def allocate(self, kind: Kind, count: int) -> list[int]:
-        query = f"SELECT nextval('{_SEQUENCES[kind]}') FROM generate_series(1, %b)"
+        query = f"SELECT nextval('{SEQUENCES[kind]}') FROM generate_series(1, %b)"
         return [row[0] for row in self._fetch(query, "allocate numbers", count)]
 
     def owner(self, kind: str, value: bytes) -> Claim | None:
@@ -248,6 +247,14 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         return PollingSubscription(self, gt=gt, topics=topics)
+
+    def _refused(self, append: Append) -> Outcome | None:
+        """Return what becomes of an append whose claims clash with each other; ``None`` where they do not."""
+        clash = own_clash(append)
+        if clash is None:
+            return None
+        receipt = self.load((), append.command_id).receipt
+        return clash if receipt is None else from_receipt(receipt, append.digest)
 
     def _call(self, appends: Sequence[Append]) -> list[Outcome]:
         def work(connection: Connection[DictRow]) -> list[Outcome]:

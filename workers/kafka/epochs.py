@@ -10,12 +10,12 @@ import psycopg
 
 from ticketcore.errors import ConfigurationError
 from ticketcore.ids import Kind
+from ticketcore.store.postgres import SEQUENCES
 
 __all__ = ["Epochs", "Restart", "end_epoch", "epochs_of"]
 
 _MARGIN = 1_000
 """Numbers that are passed over: they may be in events that nothing shows any more, or in the hands of a service."""
-_SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
 
 
 class Epochs(NamedTuple):
@@ -85,7 +85,7 @@ def _end_epoch(
                 " previous = EXCLUDED.previous, term = r.term + 1",
                 [restart.topic, row[0], restart.position, list(restart.previous)],
             )
-        for kind, sequence in _SEQUENCES.items():
+        for kind, sequence in SEQUENCES.items():
             connection.execute(
                 f"SELECT setval('{sequence}', greatest(last_value, %s) + {_MARGIN}) FROM {sequence}".encode(),
                 [counters.get(kind, 0)],
