@@ -6,21 +6,19 @@ Source: the documentation of COPY, "Binary Format"; the types' send functions in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 from struct import Struct
 from typing import Any
 from uuid import UUID
+
+from ticketcore.store.arrays import COPY_HEAD, COPY_TAIL, EPOCH, NULL
 
 __all__ = ["Encode", "blocks", "encoders"]
 
 Encode = Callable[[Sequence[Any]], list[bytes]]
 """A column's values -> the length and the bytes of each."""
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TAIL = b"\xff\xff"
-_NULL = b"\xff\xff\xff\xff"
 _ROWS = 256
 """In a block."""
 _REMEMBERED = 16_384
@@ -32,7 +30,7 @@ _int4, _int8, _float8 = Struct("!ii").pack, Struct("!iq").pack, Struct("!id").pa
 _length, _array = Struct("!i").pack, Struct("!iiiiii").pack
 _TEXT = 25
 _NO_TEXTS = _length(12) + _length(0) * 2 + _length(_TEXT)
-_known: dict[str | None, bytes] = {None: _NULL}
+_known: dict[str | None, bytes] = {None: NULL}
 
 
 def encoders(oids: Sequence[int]) -> list[Encode]:
@@ -48,12 +46,12 @@ def blocks(rows: Sequence[Sequence[Any]], columns: Sequence[Encode]) -> Iterator
         UnicodeEncodeError: a text has lone surrogates.
     """
     begin = len(columns).to_bytes(2, "big")
-    yield _HEAD
+    yield COPY_HEAD
     for first in range(0, len(rows), _ROWS):
         some = rows[first : first + _ROWS]
         written = (encode(values) for encode, values in zip(columns, zip(*some, strict=True), strict=True))
         yield b"".join(chain.from_iterable(zip(repeat(begin, len(some)), *written, strict=True)))
-    yield _TAIL
+    yield COPY_TAIL
 
 
 def _texts(values: Sequence[str | None]) -> list[bytes]:
@@ -63,19 +61,19 @@ def _texts(values: Sequence[str | None]) -> list[bytes]:
 
 def _text(value: str | None) -> bytes:
     if value is None:  # another thread cleared what is known
-        return _NULL
+        return NULL
     raw = value.encode()
     written = _length(len(raw)) + raw
     if len(raw) <= _SHORT:
         if len(_known) >= _REMEMBERED:
             _known.clear()
-            _known[None] = _NULL
+            _known[None] = NULL
         _known[value] = written
     return written
 
 
 def _times(values: Sequence[datetime | None]) -> list[bytes]:
-    return [_NULL if value is None else _time(value - _EPOCH) for value in values]
+    return [NULL if value is None else _time(value - EPOCH) for value in values]
 
 
 def _time(since: timedelta) -> bytes:
@@ -83,7 +81,7 @@ def _time(since: timedelta) -> bytes:
 
 
 def _text_arrays(values: Sequence[Sequence[str] | None]) -> list[bytes]:
-    return [_NULL if value is None else _text_array(value) if value else _NO_TEXTS for value in values]
+    return [NULL if value is None else _text_array(value) if value else _NO_TEXTS for value in values]
 
 
 def _text_array(values: Sequence[str]) -> bytes:
@@ -92,18 +90,18 @@ def _text_array(values: Sequence[str]) -> bytes:
 
 
 def _uuids(values: Sequence[UUID | None]) -> list[bytes]:
-    return [_NULL if value is None else b"\0\0\0\x10" + value.int.to_bytes(16, "big") for value in values]
+    return [NULL if value is None else b"\0\0\0\x10" + value.int.to_bytes(16, "big") for value in values]
 
 
 def _booleans(values: Sequence[bool | None]) -> list[bytes]:
-    return [_NULL if value is None else b"\0\0\0\1\1" if value else b"\0\0\0\1\0" for value in values]
+    return [NULL if value is None else b"\0\0\0\1\1" if value else b"\0\0\0\1\0" for value in values]
 
 
 def _numbers(pack: Callable[[int, Any], bytes], size: int) -> Encode:
     nothing = pack(size, 0)
 
     def encode(values: Sequence[float | None]) -> list[bytes]:
-        return [_NULL if value is None else pack(size, value) if value else nothing for value in values]
+        return [NULL if value is None else pack(size, value) if value else nothing for value in values]
 
     return encode
 

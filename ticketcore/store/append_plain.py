@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from psycopg import errors
 
 from ticketcore.store.appends import main_stream
-from ticketcore.store.arrays import ints, raws, texts, uuids
+from ticketcore.store.arrays import EPOCH, ints, raws, texts, uuids
 from ticketcore.store.port import Appended, Outcome
 from ticketcore.store.statement import Statement
 
@@ -33,7 +33,6 @@ _CALL = Statement(
     _TYPES,
 )
 _POSITION = Struct("!q")
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def append_plain(connection: Connection[Any], appends: Sequence[Append], *, keys_here: bool) -> list[Outcome] | None:
@@ -99,5 +98,5 @@ def append_plain(connection: Connection[Any], appends: Sequence[Append], *, keys
     if at is None or stamp is None:
         return None
     [before], [microseconds] = _POSITION.unpack(at), _POSITION.unpack(stamp)
-    recorded_at = _EPOCH + timedelta(microseconds=microseconds)
+    recorded_at = EPOCH + timedelta(microseconds=microseconds)
     return [Appended(None if last is None else before + last, recorded_at) for last in lasts]

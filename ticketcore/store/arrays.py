@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
     from ticketcore.store.port import EventKey, Fact
 
-__all__ = ["event_rows", "ints", "key_rows", "raws", "texts", "uuids"]
+__all__ = ["COPY_HEAD", "COPY_TAIL", "EPOCH", "NULL", "event_rows", "ints", "key_rows", "raws", "texts", "uuids"]
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""From which PostgreSQL counts microseconds."""
+NULL = b"\xff\xff\xff\xff"
+"""The length of what is NULL."""
+COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TAIL = b"\xff\xff"
 _BLOCK = 1 << 18
-_NULL = b"\xff\xff\xff\xff"
 _SHAPE = Struct("!iiiii")  # dimensions, whether there may be NULL, type; then the length and the first index
-_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TAIL = b"\xff\xff"
 _EVENT = Struct("!hiqiqi16siii")  # columns; position; recorded_at; originator_id; version; then the topic's length
 _KEY = Struct("!hi16siii")
 
@@ -79,19 +81,19 @@ for _kind, _dumper in ((_Uuids, _UuidsDumper), (_Ints, _IntsDumper), (_Raws, _Ra
 
 def uuids(values: Iterable[UUID | None]) -> bytes:
     """Return a ``uuid[]``; ``None`` is NULL."""
-    items = [_NULL if value is None else b"\0\0\0\x10" + value.bytes for value in values]
+    items = [NULL if value is None else b"\0\0\0\x10" + value.bytes for value in values]
     return _Uuids(_joined(2950, items))
 
 
 def ints(values: Iterable[int | None]) -> bytes:
     """Return an ``int4[]``; ``None`` is NULL."""
-    items = [_NULL if value is None else b"\0\0\0\4" + value.to_bytes(4, "big", signed=True) for value in values]
+    items = [NULL if value is None else b"\0\0\0\4" + value.to_bytes(4, "big", signed=True) for value in values]
     return _Ints(_joined(23, items))
 
 
 def raws(values: Iterable[bytes | None]) -> bytes:
     """Return a ``bytea[]``; ``None`` is NULL."""
-    items = [_NULL if value is None else len(value).to_bytes(4, "big") + value for value in values]
+    items = [NULL if value is None else len(value).to_bytes(4, "big") + value for value in values]
     return _Raws(_joined(17, items))
 
 
@@ -112,7 +114,7 @@ def event_rows(events: Sequence[StoredEvent | Fact], first: int, recorded_at: da
     """Yield blocks of a binary COPY into ``log.events``: positions from *first*."""
     stamp = _microseconds(recorded_at)
     topics: dict[str, bytes] = {}
-    block, size = [_HEAD], 0
+    block, size = [COPY_HEAD], 0
     for position, event in enumerate(events, first):
         topic, state = event.topic, event.state
         name = topics.get(topic) or topics.setdefault(topic, topic.encode())
@@ -127,12 +129,12 @@ def event_rows(events: Sequence[StoredEvent | Fact], first: int, recorded_at: da
         if size > _BLOCK:
             yield b"".join(block)
             block, size = [], 0
-    yield b"".join((*block, _TAIL))
+    yield b"".join((*block, COPY_TAIL))
 
 
 def key_rows(keys: Iterable[EventKey]) -> Iterator[bytes]:
     """Yield blocks of a binary COPY into ``keys.event_keys``."""
-    block = [_HEAD]
+    block = [COPY_HEAD]
     for stream, version, nonce, person, wrapped in keys:
         block += (
             _KEY.pack(5, 16, stream.bytes, 4, version, len(nonce)),
@@ -145,9 +147,9 @@ def key_rows(keys: Iterable[EventKey]) -> Iterator[bytes]:
         if len(block) > 6_000:  # noqa: PLR2004 -- a thousand rows
             yield b"".join(block)
             block = []
-    yield b"".join((*block, _TAIL))
+    yield b"".join((*block, COPY_TAIL))
 
 
 def _microseconds(moment: datetime) -> int:
     """Return microseconds since 2000-01-01 UTC, as PostgreSQL counts."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // timedelta(microseconds=1)
