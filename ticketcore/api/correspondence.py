@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from uuid import UUID, uuid5
 
 from ticketcore.api.people import People
@@ -182,7 +182,7 @@ class Correspondence(Queries):
             opened_at=state.opened_at,
             language=language,
             acknowledgement=acknowledgement,
-            attachments=self._files(id_, by, event),
+            attachments=self._files(event),
         )
         bounces = tokens.bounce_address(id_, comment) if plus else sender[1]
         return Parcel(
@@ -250,11 +250,11 @@ class Correspondence(Queries):
         found = {version: opened.get(id_) for version, id_ in ids.items()}
         return {version: event for version, event in found.items() if isinstance(event, mv.Received)}
 
-    def _files(self, ticket: UUID, by: Actor, event: Any) -> list[OutgoingFile]:
-        version, files = event.originator_version, []
+    def _files(self, event: ev.Opened | ev.Commented) -> list[OutgoingFile]:
+        files = []
         for index, file in enumerate(event.attachments or ()):
             try:
-                content = self.attachment(ticket, by=by, message=version, index=index)
+                content = b"".join(self._attached(event, index))
             except NotFound as error:
                 raise Unsendable("no_attachment", f"attachment {index} is not there: {error.remedy}") from None
             files.append(OutgoingFile(file.name, file.media_type, content))

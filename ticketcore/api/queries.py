@@ -218,18 +218,21 @@ class Queries(Api):
         """
         asked(Attached, by=by, message=message, index=index)
         id_ = self._find_ticket(ticket)
-        remedy = "see `ticket show`"
         for recorded in self._recorded(id_, by, Action.SHOW_TICKET):
             event = recorded.event
-            if event.originator_version != message or not isinstance(event, ev.Opened | ev.Commented):
-                continue
-            files = event.attachments or ()
-            if 0 <= index < len(files):
-                found = self._file(event, files[index])
-                if found is not None:
-                    return found
-                remedy = f"it was withheld: {files[index].withheld}" if files[index].withheld else remedy
-        raise NotFound("attachment", f"{index} of message {message} of {number_of(id_)}", remedy)
+            if event.originator_version == message and isinstance(event, ev.Opened | ev.Commented):
+                return self._attached(event, index)
+        raise _no_attachment(id_, message, index)
+
+    def _attached(self, event: ev.Opened | ev.Commented, index: int) -> Iterator[bytes]:
+        """Return the content of an opened message's attachment. Raises as :meth:`attachment_stream`."""
+        files = event.attachments or ()
+        file = files[index] if 0 <= index < len(files) else None
+        found = None if file is None else self._file(event, file)
+        if found is None:
+            withheld = None if file is None else file.withheld
+            raise _no_attachment(event.originator_id, event.originator_version, index, withheld)
+        return found
 
     def _file(self, event: ev.Opened | ev.Commented, file: ev.Attachment) -> Iterator[bytes] | None:
         if file.blob is None:
@@ -314,6 +317,11 @@ class Queries(Api):
         if content is None:
             return event
         return event.model_copy(update={"body": content.decode(), "body_blob": None})
+
+
+def _no_attachment(ticket: UUID, message: int, index: int, withheld: str | None = None) -> NotFound:
+    remedy = f"it was withheld: {withheld}" if withheld else "see `ticket show`"
+    return NotFound("attachment", f"{index} of message {message} of {number_of(ticket)}", remedy)
 
 
 def _event_of(row: Correspondence) -> Event:
