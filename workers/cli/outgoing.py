@@ -15,7 +15,7 @@ from workers.cli.common import AsOption, JsonOption, actor, opened
 from workers.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from ticketcore.app import TicketCore
@@ -50,7 +50,8 @@ def list_(
             names: Iterable[tuple[UUID, int]] = [one[1:] for one in core.due_deliveries(_LATEST, limit)]
         else:
             names = core.undelivered()[:limit]
-        found = [_row(core, ticket, comment) for ticket, comment in names]
+        reader = actor(None, Role.AUDITOR)
+        found = [_row(core, id_, comment, _events(core, number_of(id_), comment, reader)) for id_, comment in names]
     if json:
         print_json(found)
         return
@@ -68,7 +69,7 @@ def show(ticket: Number, comment: Comment, as_: AsOption = None, json: JsonOptio
     by = actor(as_, Role.AUDITOR)
     with opened() as core:
         events = _events(core, ticket, comment, by)
-        row = _row(core, core._find_ticket(ticket), comment)
+        row = _row(core, core._find_ticket(ticket), comment, events)
     if json:
         print_json({**row, "events": events})
         return
@@ -108,12 +109,11 @@ def drop(
     _say(done.position is not None, f"mail {comment} of {done.number} is given up", json, done.number, comment)
 
 
-def _row(core: TicketCore, ticket: UUID, comment: int) -> dict[str, Any]:
-    """Return what is known of a mail without opening anything personal."""
+def _row(core: TicketCore, ticket: UUID, comment: int, events: Sequence[HistoryEntry]) -> dict[str, Any]:
+    """Return what is known of a mail, nothing personal in it; *events*: all that was recorded of it."""
     found = core.delivery(ticket, comment)
     if found is None:
         raise NotFound("outgoing mail", f"{comment} of ticket {number_of(ticket)}", "see `outgoing list`")
-    events = _events(core, number_of(ticket), comment, actor(None, Role.AUDITOR))
     failed = next((e for e in reversed(events) if e.topic == "ticket.delivery_failed"), None)
     bounces = [e for e in events if e.topic == "ticket.bounced"]
     told = bounces[-1].fields if bounces else failed.fields if failed else {}
