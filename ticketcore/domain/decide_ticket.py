@@ -10,7 +10,7 @@ from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
 from ticketcore.domain.context import Context
 from ticketcore.domain.decision import NOTHING, Decider, Decision, States, content_of, found_ticket, guard
-from ticketcore.domain.deliveries import begun, claims_of, is_outgoing
+from ticketcore.domain.deliveries import begun, claims_of
 from ticketcore.domain.priority import priority_of
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS
@@ -62,7 +62,7 @@ def _open(command: cmd.OpenTicket, _: States, context: Context) -> Decision:
 
 def queued(event: Event) -> tuple[Claim, ...]:
     """Return the claims by which workers find a message that goes out by mail."""
-    return claims_of(event.originator_id, (begun(event),)) if is_outgoing(event) else ()
+    return claims_of(event.originator_id, begun(event))
 
 
 def _simple(event: type[Event], changed: Any, payload: Any) -> Decider:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTGOING", "UNDELIVERED", "Delivery", "Due", "begun", "claims_of", "due_before", "due_of", "evolve_deliveries",
-    "is_outgoing", "release_of", "undelivered_of",
+    "release_of", "undelivered_of",
 ]  # fmt: skip
 
 OUTGOING = "outgoing"
@@ -59,23 +59,23 @@ class Due(NamedTuple):
     comment: int
 
 
-def is_outgoing(event: Event) -> bool:
+def _is_outgoing(event: Event) -> bool:
     """Return whether an event is a message that goes out by mail; what an import brings went out long ago."""
     if not isinstance(event, ev.Commented | ev.Opened) or event.meta.source is not None:
         return False
     return event.direction is Direction.OUTBOUND and event.channel is Channel.MAIL
 
 
-def begun(event: Event) -> Delivery:
-    """Return the delivery that an outgoing message begins with."""
+def begun(event: Event) -> tuple[Delivery, ...]:
+    """Return the delivery that an outgoing message begins with; none of any other event."""
+    if not _is_outgoing(event):
+        return ()
     at = event.meta.occurred_at
-    return Delivery(event.originator_version, DeliveryState.WAITING, at, 0, at)
+    return (Delivery(event.originator_version, DeliveryState.WAITING, at, 0, at),)
 
 
 def evolve_deliveries(deliveries: tuple[Delivery, ...], event: Event) -> tuple[Delivery, ...]:
-    """Return a ticket's deliveries after *event*; those of comments that it does not know are passed over."""
-    if is_outgoing(event):
-        return (*deliveries, begun(event))
+    """Return a ticket's deliveries after what *event* tells of one; comments that it does not know are passed over."""
     comment = getattr(event, "comment", None)
     return tuple(_after(one, event) if one.comment == comment else one for one in deliveries)
 

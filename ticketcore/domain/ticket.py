@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import EVENT_CLASSES
-from ticketcore.domain.deliveries import begun, evolve_deliveries, is_outgoing
+from ticketcore.domain.deliveries import begun, evolve_deliveries
 from ticketcore.domain.transitions import TRANSITIONS
 from ticketcore.domain.types import Channel, Direction, Level, LinkKind, Priority, SlaTarget, Status
 from ticketcore.ids import number_of
@@ -203,7 +203,7 @@ def _opening(event: Any) -> dict[str, Any]:
         "source_state": meta.source.state if meta.source else None,
         "comments": (event.originator_version,),
         "persons": ((event.originator_version, event.requester_id),) if event.requester_id else (),
-        "deliveries": (begun(event),) if is_outgoing(event) else (),
+        "deliveries": begun(event),
     }
 
 
@@ -218,7 +218,7 @@ def _commented(t: Ticket, e: ev.Commented) -> Mapping[str, object]:
         "comments": (*t.comments, e.originator_version),
         "persons": (*t.persons, (e.originator_version, person)) if person else t.persons,
         **_answered(t, e),
-        "deliveries": (*t.deliveries, begun(e)) if is_outgoing(e) else t.deliveries,
+        "deliveries": t.deliveries + begun(e),
     }
 
 
