@@ -279,9 +279,8 @@ class Queries(Api):
         state = project(None, id_, events)
         if not isinstance(state, Ticket):
             raise NotFound("ticket", number_of(id_) if kind_of(id_) is not None else id_)
-        own = set(self._executor.identities(by))
-        facts = Facts(f"ticket {state.number}", own=state.requester_id in own or bool(own & state.participants))
-        check(by, action, facts)
+        own = state.belongs_to(self._executor.identities(by))
+        check(by, action, Facts(f"ticket {state.number}", own=own))
         recorded = self._with(records, self._opened(events))
         return without_notes(recorded) if by.role is Role.CUSTOMER else recorded
 

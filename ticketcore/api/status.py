@@ -143,9 +143,8 @@ class StatusQueries(Correspondence):
                 what, "customer", None, "a requester or participant", "set the ticket's requester first"
             )
         reader = Actor.customer(number_of(person), Assurance.SIGNED_LINK)
-        own = set(self._executor.identities(reader))
-        entitled = isinstance(state, Ticket) and (state.requester_id in own or bool(own & state.participants))
-        check(reader, Action.SHOW_TICKET, Facts(f"ticket {view.number}", own=entitled))
+        own = isinstance(state, Ticket) and state.belongs_to(self._executor.identities(reader))
+        check(reader, Action.SHOW_TICKET, Facts(f"ticket {view.number}", own=own))
         token = self.tokens.link_token(id_, person, datetime.now(UTC) + timedelta(days=days))
         base = self._settings.base_url
         return token, None if base is None else f"{base.rstrip('/')}/{token}"

@@ -51,7 +51,7 @@ def facts_of(command: Command, states: States, identities: Collection[UUID] = ()
     if streams:
         which = f"{(kind_of(streams[0]) or Kind.TICKET).name.lower()} {number_of(streams[0])}"
     tickets = [state for id_ in streams if isinstance(state := states.get(id_), Ticket)]
-    own = all(_belongs(ticket, identities) for ticket in tickets)
+    own = all(ticket.belongs_to(identities) for ticket in tickets)
     person = getattr(command, "requester_id", None) or getattr(command, "author_id", None)
     if isinstance(command, CustomerCommand):
         own = command.customer_id in identities
@@ -76,7 +76,3 @@ def facts_of(command: Command, states: States, identities: Collection[UUID] = ()
             )
         ),
     )
-
-
-def _belongs(ticket: Ticket, identities: Collection[UUID]) -> bool:
-    return ticket.requester_id in identities or any(person in identities for person in ticket.participants)

@@ -12,7 +12,7 @@ from ticketcore.domain.types import Channel, Direction, Level, LinkKind, Priorit
 from ticketcore.ids import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -78,6 +78,10 @@ class Ticket(NamedTuple):
     def number(self) -> str:
         """The ticket's number as people write it."""
         return number_of(self.id)
+
+    def belongs_to(self, identities: Collection[UUID]) -> bool:
+        """Return whether one of *identities*, the records that are one person, is its requester or a participant."""
+        return self.requester_id in identities or any(person in identities for person in self.participants)
 
 
 class _Draft:
