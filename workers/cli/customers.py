@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from ticketcore.domain.types import IdentityKind, Role
-from ticketcore.errors import InvalidCommand
 from workers.cli import customer_changes, customer_import
 from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.entry import command_id_of, confirm
 from workers.cli.output import cell, heading, print_json, say, table, text
 
 app = typer.Typer(
@@ -71,9 +69,10 @@ def forget(
 ) -> None:
     """Destroy a person's key: nothing personal about them can be read any more, anywhere. There is no way back."""
     if not yes:
-        _confirm(f"Forget {number} for ever?")
+        confirm(f"Forget {number} for ever?", "forget")
     with opened() as core:
-        done = core.forget(number, reason=reason, by=actor(as_, Role.PRIVACY_OFFICER), command_id=_uuid(command_id))
+        by, id_ = actor(as_, Role.PRIVACY_OFFICER), command_id_of(command_id, "forget")
+        done = core.forget(number, reason=reason, by=by, command_id=id_)
     if json:
         print_json({"customer": done.number, "version": done.version, "position": done.position})
     else:
@@ -86,26 +85,6 @@ def forget(
             "Traces of the destroyed keys leave the key store's files with `ticketcore keys scrub`, and its backups only"
             " when these end: see docs/privacy.md."
         )
-
-
-def _confirm(question: str) -> None:
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
-        print(file=sys.stderr)
-        raise InvalidCommand(
-            "forget", "the answer", "nothing", "y or n", "give --yes where nobody can answer"
-        ) from None
-    if not agreed:
-        print("ticketcore: nothing was changed", file=sys.stderr)
-        raise typer.Exit(1)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise InvalidCommand("forget", "--command-id", text, "a UUID", "leave it out for a fresh one") from None
 
 
 for _command in (*customer_changes.commands, *customer_import.commands):

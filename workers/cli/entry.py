@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttachOption", "BodyOption", "ClaimedOption", "CommandIdOption", "IdentityOptions", "OccurredOption", "ZoneOption",
-    "change", "command_id_of", "files_of", "identities_of", "options_of", "tell", "text_of", "who",
+    "change", "command_id_of", "confirm", "files_of", "identities_of", "options_of", "tell", "text_of", "who",
 ]  # fmt: skip
 
 CommandIdOption = Annotated[
@@ -69,6 +69,19 @@ def command_id_of(given: str | None, what: str) -> UUID:
         return UUID(given) if given else uuid4()
     except ValueError:
         raise InvalidCommand(what, "--command-id", given, "a UUID", "leave it out for a fresh one") from None
+
+
+def confirm(question: str, what: str) -> None:
+    """Return where whoever is asked agrees; else end with 1. Raises ``InvalidCommand`` where nobody can answer."""
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        print(file=sys.stderr)
+        expected, remedy = "y or n", "give --yes where nobody can answer"
+        raise InvalidCommand(what, "the answer", "nothing", expected, remedy) from None
+    if not agreed:
+        print("ticketcore: nothing was changed", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def options_of(command_id: UUID, occurred: str | None, claimed: str | None, zone: str) -> Options:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ticketcore.domain.types import Role
-from ticketcore.errors import InvalidCommand
 from workers.cli.common import AsOption, JsonOption, actor, opened
-from workers.cli.entry import CommandIdOption, command_id_of, tell
+from workers.cli.entry import CommandIdOption, command_id_of, confirm, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,22 +28,10 @@ def redact(
     """Destroy the keys of a message, its corrections and the mail that it came with. There is no way back."""
     id_ = command_id_of(command_id, "redact")
     if not yes:
-        _confirm(f"Make message {message} of {number} unreadable for ever?")
+        confirm(f"Make message {message} of {number} unreadable for ever?", "redact")
     with opened() as core:
         done = core.redact(number, by=actor(as_, Role.PRIVACY_OFFICER), comment=message, reason=reason, command_id=id_)
     tell(done, f"has message {message} no more", json=json)
-
-
-def _confirm(question: str) -> None:
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
-        print(file=sys.stderr)
-        expected, remedy = "y or n", "give --yes where nobody can answer"
-        raise InvalidCommand("redact", "the answer", "nothing", expected, remedy) from None
-    if not agreed:
-        print("ticketcore: nothing was changed", file=sys.stderr)
-        raise typer.Exit(1)
 
 
 commands: list[Callable[..., None]] = [redact]
