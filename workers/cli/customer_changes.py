@@ -12,7 +12,7 @@ from ticketcore.domain.types import Assurance, IdentityKind, Role
 from ticketcore.errors import InvalidCommand
 from workers.cli.common import AsOption, JsonOption, actor, opened
 from workers.cli.entry import CommandIdOption, IdentityOptions, change, command_id_of, identities_of, tell
-from workers.cli.output import cell, console, print_json, say
+from workers.cli.output import cell, console, fact, facts, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +178,7 @@ def unmerge(number: Number, command_id: CommandIdOption = None, as_: AsOption = 
 
 def _print(view: CustomerView) -> None:
     console.print(f"[bold]{view.number}[/bold]  {escape(view.name or '(no name)')}")
-    shown = {
+    facts({
         "language": view.language,
         "organisation": view.organisation,
         "external number": view.external,
@@ -187,13 +187,9 @@ def _print(view: CustomerView) -> None:
         "merged into": view.merged_into,
         "stands for": ", ".join(view.absorbed),
         "forgotten": "yes" if view.forgotten else None,
-    }
-    for name, value in shown.items():
-        if value:
-            console.print(f"  {name:<18}{escape(value)}")
+    })  # fmt: skip
     for identity in view.identities:
-        line = f"{identity.value or '[unreadable]'} ({identity.assurance.value})"
-        console.print(f"  {identity.kind.value:<18}{escape(line)}")
+        fact(identity.kind.value, f"{identity.value or '[unreadable]'} ({identity.assurance.value})")
 
 
 commands: list[Callable[..., None]] = [

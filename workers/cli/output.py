@@ -16,12 +16,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import JustifyMethod
     from rich.progress import ProgressColumn
 
-__all__ = ["cell", "console", "heading", "plain", "print_json", "progress_bar", "say", "table", "text"]
+__all__ = ["cell", "console", "fact", "facts", "heading", "plain", "print_json", "progress_bar", "say", "table", "text"]
 
 _WRAPPED = 30  # columns that the last cell needs at least, where it is wrapped
 _PIPED_WIDTH = 400  # columns; a pipe or file has no edge, so nothing is cut or wrapped for it
@@ -76,6 +76,18 @@ def cell(value: object) -> str:
         value = value.astimezone(UTC) if value.tzinfo else value
         return value.strftime("%Y-%m-%d %H:%M:%S")
     return str(value)
+
+
+def facts(named: Mapping[str, object]) -> None:
+    """Print what is known of one thing, a line each; what is ``None`` or empty is left out."""
+    for name, value in named.items():
+        if value not in (None, ""):
+            fact(name, str(value))
+
+
+def fact(name: str, value: str) -> None:
+    """Print one of these lines."""
+    console.print(f"  {name:<18}{escape(value)}")
 
 
 def heading(line: str) -> None:

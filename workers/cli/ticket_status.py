@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ticketcore.domain.types import Role
 from workers.cli.common import AsOption, JsonOption, actor, opened
-from workers.cli.output import cell, console, heading, print_json, say, text
+from workers.cli.output import cell, console, facts, heading, print_json, say, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,17 +35,14 @@ def status(
         print_json(found)
         return
     console.print(f"[bold]{found.number}[/bold]  {escape(found.subject or '(no subject)')}")
-    shown = {
+    facts({
         "status": found.status.value,
         "waits for": found.waits_for,
         "opened": f"{cell(found.opened_at)} UTC",
         "last change": f"{cell(found.last_at)} UTC",
         "merged into": found.merged_into,
         "follow-ups": ", ".join(found.follow_ups),
-    }
-    for name, value in shown.items():
-        if value:
-            console.print(f"  {name:<18}{escape(value)}")
+    })  # fmt: skip
     for message in found.messages:
         heading(f"{message.direction.value} by {message.channel.value}, {cell(message.occurred_at)} UTC, {message.by}")
         text(message.body or "[no text]")

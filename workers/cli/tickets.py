@@ -20,7 +20,7 @@ from workers.cli.common import (
     parse_time,
     parse_zone,
 )
-from workers.cli.output import cell, console, heading, print_json, table, text
+from workers.cli.output import cell, console, facts, heading, print_json, table, text
 
 if TYPE_CHECKING:
     from ticketcore.replay import Message, TicketView
@@ -84,7 +84,7 @@ def print_view(view: TicketView) -> None:
         f"(version {view.version}, position {view.position})",
         style="dim",
     )
-    shown = {
+    facts({
         "status": view.status.value + (f" ({view.reason})" if view.reason else ""),
         "source state": view.source_state,
         "external number": view.external,
@@ -106,10 +106,7 @@ def print_view(view: TicketView) -> None:
         "score": view.score,
         "reopened": view.reopens or None,
         "fields": ", ".join(f"{k}={v}" for k, v in view.fields.items()),
-    }
-    for name, value in shown.items():
-        if value not in (None, ""):
-            console.print(f"  {name:<18}{escape(str(value))}")
+    })  # fmt: skip
     for message in view.messages:
         _print_message(message)
 
