@@ -76,10 +76,7 @@ def mail(
         else:  # whose text may hold what somebody wrote
             print_error("error", f"the mail was not recorded: {type(error).__name__} (come again)")
         raise typer.Exit(TEMPORARY) from None
-    if json:
-        print_json(taken)
-    else:
-        say(_told(taken))
+    _say(taken, json=json)
 
 
 @app.command()
