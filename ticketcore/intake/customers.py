@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ticketcore.sealing.sealer import Sealer
     from ticketcore.store.port import EventLog
 
-__all__ = ["Match", "join_by_domain", "match_customer", "organisation_of"]
+__all__ = ["Match", "join_by_domain", "match_customer", "organisation_of", "standing_customer"]
 
 _States = dict["UUID", "State | None"]
 
@@ -105,8 +105,7 @@ def organisation_of(
         organisation = aggregate_id(parse_number(label, Kind.CUSTOMER), log.name)
     except BadNumber:
         return label
-    states = _with_targets((organisation,), load)
-    return number_of(_standing(organisation, states))
+    return number_of(standing_customer(organisation, load=load))
 
 
 def join_by_domain(
@@ -125,9 +124,13 @@ def join_by_domain(
         domain = domain_of(identity.value) if sure and identity.kind is IdentityKind.MAIL else None
         claim = None if domain is None else log.owner(DOMAIN, sealer.identity_digest(DOMAIN, domain))
         if claim is not None:
-            states = _with_targets((claim.owner,), load)
-            return number_of(_standing(claim.owner, states))
+            return number_of(standing_customer(claim.owner, load=load))
     return None
+
+
+def standing_customer(id_: UUID, *, load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]]) -> UUID:
+    """Return the record that stands for a customer after all merges; any other aggregate stands for itself."""
+    return _standing(id_, _with_targets((id_,), load))
 
 
 def _with_targets(ids: Iterable[UUID], load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]]) -> _States:

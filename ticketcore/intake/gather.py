@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from ticketcore.domain.commands import mailbox_of
-from ticketcore.domain.customer import Customer
 from ticketcore.domain.decide_message import FLOOD, MESSAGE_ID, flood_value
 from ticketcore.domain.message import Message
 from ticketcore.domain.message_commands import FloodSlot
@@ -19,7 +18,7 @@ from ticketcore.domain.types import Actor, Assurance, Channel, IdentityKind, Sta
 from ticketcore.errors import BadNumber, LinkExpired, LinkForged, NotFound
 from ticketcore.ids import Kind, aggregate_id, number_of, parse_number
 from ticketcore.intake.bounces import bounced_mail
-from ticketcore.intake.customers import match_customer, organisation_of
+from ticketcore.intake.customers import match_customer, organisation_of, standing_customer
 from ticketcore.intake.facts import Bounced, Facts, Pointer, Relation, TicketFacts, Way
 from ticketcore.intake.message import Authentication
 
@@ -108,12 +107,11 @@ class _Gathering:
     def _customers(self) -> tuple[tuple[UUID, ...], Assurance]:
         """Return whose message it is; the bearer of a signed link is whom it was made for."""
         if self.linked is not None:
-            self._load([self.linked])
             return (self._standing_customer(self.linked),), Assurance.SIGNED_LINK
         identities = self.message.identities
         if self.message.authentication is Authentication.FAILED or not identities:
             return (), Assurance.UNVERIFIED
-        found = match_customer(identities, log=self.core.log, sealer=self.core.sealer, load=self.core.states)
+        found = match_customer(identities, log=self.core.log, sealer=self.core.sealer, load=self._load)
         shown = [identities[index].assurance for index, _ in found.found] or [i.assurance for i in identities]
         return found.customers, min(shown, key=tuple(Assurance).index)
 
@@ -245,13 +243,15 @@ class _Gathering:
         return event if isinstance(event, Received) and event.identities is not None else None
 
     def _state(self, id_: UUID) -> State | None:
-        self._load([id_])
-        return self.states[id_]
+        return self._load((id_,))[id_]
 
-    def _load(self, ids: Iterable[UUID]) -> None:
-        missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in self.states]
+    def _load(self, ids: Iterable[UUID]) -> dict[UUID, State | None]:
+        """Return what aggregates are; each is asked of the log once."""
+        wanted = tuple(dict.fromkeys(ids))
+        missing = [id_ for id_ in wanted if id_ not in self.states]
         if missing:
             self.states.update(self.core.states(missing))
+        return {id_: self.states[id_] for id_ in wanted}
 
     def _stands(self, id_: UUID) -> UUID | None:
         """Return the ticket that stands for another after all merges; ``None`` where there is none."""
@@ -264,11 +264,7 @@ class _Gathering:
         return None
 
     def _standing_customer(self, id_: UUID) -> UUID:
-        seen = set[UUID]()
-        while isinstance(state := self._state(id_), Customer) and state.merged_into is not None and id_ not in seen:
-            seen.add(id_)
-            id_ = state.merged_into
-        return id_
+        return standing_customer(id_, load=self._load)
 
     def _ticket(self, id_: UUID, customers: tuple[UUID, ...]) -> TicketFacts:
         state = self._state(id_)
@@ -288,7 +284,7 @@ class _Gathering:
         return None
 
     def _organisation(self, customer: UUID) -> str | None:
-        return organisation_of(customer, log=self.core.log, load=self.core.states)
+        return organisation_of(customer, log=self.core.log, load=self._load)
 
     def _closed_at(self, id_: UUID) -> datetime | None:
         for record in reversed(self.core.log.load((id_,)).streams.get(id_, ())):
