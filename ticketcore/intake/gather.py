@@ -23,7 +23,7 @@ from ticketcore.intake.facts import Bounced, Facts, Pointer, Relation, TicketFac
 from ticketcore.intake.message import Authentication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ticketcore.app import TicketCore
     from ticketcore.execution import State
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ticketcore.intake.rules import Rules
     from ticketcore.intake.tokens import Tokens
 
-__all__ = ["INTAKE", "Gathered", "flood_slot", "gather", "with_slot"]
+__all__ = ["INTAKE", "Gathered", "flood_slot", "gather", "standing_ticket", "with_slot"]
 
 INTAKE = Actor.system("intake")
 IDS = 50
@@ -255,13 +255,8 @@ class _Gathering:
 
     def _stands(self, id_: UUID) -> UUID | None:
         """Return the ticket that stands for another after all merges; ``None`` where there is none."""
-        seen = set[UUID]()
-        while isinstance(state := self._state(id_), Ticket) and id_ not in seen:
-            if state.merged_into is None:
-                return id_
-            seen.add(id_)
-            id_ = state.merged_into
-        return None
+        ticket = standing_ticket(id_, load=self._load)
+        return None if ticket is None else ticket.id
 
     def _standing_customer(self, id_: UUID) -> UUID:
         return standing_customer(id_, load=self._load)
@@ -291,6 +286,17 @@ class _Gathering:
             if record.topic == Closed.TOPIC:
                 return self.core.decoded(record).meta.occurred_at
         return None
+
+
+def standing_ticket(id_: UUID, *, load: Callable[[Iterable[UUID]], Mapping[UUID, State | None]]) -> Ticket | None:
+    """Return the ticket that stands for another after all merges; ``None`` where there is none."""
+    seen = set[UUID]()
+    while isinstance(ticket := load((id_,))[id_], Ticket) and id_ not in seen:
+        if ticket.merged_into is None:
+            return ticket
+        seen.add(id_)
+        id_ = ticket.merged_into
+    return None
 
 
 def _ends(text: str) -> str:

@@ -10,12 +10,11 @@ from ticketcore.domain.commands import build
 from ticketcore.domain.decide_message import HELD
 from ticketcore.domain.message_commands import DecideMessage
 from ticketcore.domain.message_events import Evidence, Outcome, Received, Verdict
-from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Status
 from ticketcore.errors import NotFound, WrongState
 from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.intake.explain import Explained
-from ticketcore.intake.gather import INTAKE
+from ticketcore.intake.gather import INTAKE, standing_ticket
 from ticketcore.intake.message import Authentication
 from ticketcore.permissions import Action, Facts, check
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from ticketcore.api.base import Name
     from ticketcore.app import TicketCore
     from ticketcore.domain.message import Message
+    from ticketcore.domain.ticket import Ticket
     from ticketcore.domain.types import Actor
     from ticketcore.intake.rules import Rules
     from ticketcore.intake.saga import Saga, Taken
@@ -96,7 +96,7 @@ class Review(Explained):
         """
         state = self._core.message_state(message)
         sender = self._core.customer_id(customer) or self._from(state)
-        ticket = None if to is None else self._standing(to)
+        ticket = None if to is None else self._ticket(to)
         outcome = Outcome.NEW
         if ticket is not None:
             outcome = Outcome.FOLLOW_UP if ticket.status is Status.CLOSED else Outcome.COMMENT
@@ -133,16 +133,13 @@ class Review(Explained):
         command = build(DecideMessage, message=state.id, verdict=verdict, customer_id=customer)
         self._core.record_message(command, by=by)
 
-    def _standing(self, name: Name) -> Ticket:
+    def _ticket(self, name: Name) -> Ticket:
         """Return the ticket that stands for *name* after all merges."""
         id_ = self._core.ticket_id(name)
-        seen = set[object]()
-        while isinstance(ticket := self._core.states((id_,))[id_], Ticket) and id_ not in seen:
-            if ticket.merged_into is None:
-                return ticket
-            seen.add(id_)
-            id_ = ticket.merged_into
-        raise NotFound("ticket", number_of(id_) if kind_of(id_) is Kind.TICKET else id_)
+        ticket = standing_ticket(id_, load=self._core.states)
+        if ticket is None:
+            raise NotFound("ticket", number_of(id_) if kind_of(id_) is Kind.TICKET else id_)
+        return ticket
 
     def _from(self, state: Message) -> UUID | None:
         """Return who sent a message: as recorded, else whom its identities lead to, registered where nobody is known."""
