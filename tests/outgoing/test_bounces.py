@@ -10,7 +10,8 @@ from tests.support.smtp import Delivered, Mailserver
 from ticketcore import TicketCore
 from ticketcore.domain.types import DeliveryState
 from ticketcore.ids import Kind, Number, aggregate_id
-from ticketcore.intake.bounces import Bounced, bounced_mail, record_bounce
+from ticketcore.intake.bounces import bounced_mail, record_bounce
+from ticketcore.intake.facts import Bounced
 from ticketcore.intake.mail import Bounce, parse_mail
 
 MESSAGE = UUID("01935f60-2f3a-7cc1-8000-00000000002a")
@@ -57,7 +58,7 @@ def test_a_bounce_is_bound_by_its_address_or_by_the_message_it_returns(
 ) -> None:
     ticket, comment, mail = sent
     bounce, recipients = read(report(mail, to=to, returned=returned))
-    expected = Bounced(core._ticket(ticket), comment) if bound else None
+    expected = Bounced(ticket=core._ticket(ticket), comment=comment) if bound else None
     assert bounced_mail(core.tokens, bounce, recipients) == expected
 
 
@@ -67,7 +68,7 @@ def test_a_bounce_to_the_reply_address_names_the_ticket_only(
     ticket, comment, mail = sent
     bounce, _ = read(report(mail, returned=False))
     found = bounced_mail(core.tokens, bounce, [core.tokens.reply_address(core._ticket(ticket))])
-    assert found == Bounced(core._ticket(ticket), None)
+    assert found == Bounced(ticket=core._ticket(ticket))
     record_bounce(core, found, bounce)
     delivery = core.delivery(ticket, comment)
     assert delivery is not None
@@ -130,7 +131,7 @@ def test_a_bounce_of_a_comment_that_is_no_mail_here_is_kept_at_the_ticket(
 ) -> None:
     ticket, _, mail = sent
     bounce, _ = read(report(mail))
-    record_bounce(core, Bounced(core._ticket(ticket), 99), bounce)
+    record_bounce(core, Bounced(ticket=core._ticket(ticket), comment=99), bounce)
     assert "comment" not in core.ticket_history(ticket, by=ANA)[-1].fields
 
 

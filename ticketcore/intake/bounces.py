@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID, uuid5
+from typing import TYPE_CHECKING
+from uuid import uuid5
 
 from ticketcore.domain.types import Actor, BounceKind
+from ticketcore.intake.facts import Bounced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from uuid import UUID
 
     from ticketcore.app import TicketCore
     from ticketcore.execution import Recorded
     from ticketcore.intake.mail import Bounce
     from ticketcore.intake.tokens import Tokens
 
-__all__ = ["BOUNCES", "Bounced", "bounced_mail", "record_bounce"]
+__all__ = ["BOUNCES", "bounced_mail", "record_bounce"]
 
 BOUNCES = Actor.system("bounces")
 _STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _KINDS = {"failed": BounceKind.HARD, "delayed": BounceKind.DELAYED}
-
-
-class Bounced(NamedTuple):
-    """Which mail a bounce is about; ``comment``: ``None`` where it names the ticket only."""
-
-    ticket: UUID
-    comment: int | None
 
 
 def bounced_mail(tokens: Tokens, bounce: Bounce, recipients: Iterable[str] = ()) -> Bounced | None:
@@ -41,21 +36,21 @@ def bounced_mail(tokens: Tokens, bounce: Bounce, recipients: Iterable[str] = ())
     addresses = list(recipients)
     for address in addresses:
         if (found := tokens.bounce_of_address(address)) is not None:
-            return Bounced(*found)
+            return Bounced(ticket=found[0], comment=found[1])
     headers = [(name.lower(), value) for name, value in bounce.original_headers]
     ids = [bounce.original_message_id or "", *(value for name, value in headers if name == "message-id")]
     for id_ in ids:
         if (found := tokens.ticket_of_message_id(id_)) is not None:
-            return Bounced(*found)
+            return Bounced(ticket=found[0], comment=found[1])
     for address in (value for name, value in headers if name in ("return-path", "x-envelope-from")):
         if (found := tokens.bounce_of_address(address)) is not None:
-            return Bounced(*found)
+            return Bounced(ticket=found[0], comment=found[1])
     for address in addresses:
         if (ticket := tokens.ticket_of_address(address)) is not None:
-            return Bounced(ticket, None)
+            return Bounced(ticket=ticket)
     for marked in (value for name, value in headers if name == "x-ticketcore-ticket"):
         for ticket in tokens.tickets_in(marked):
-            return Bounced(ticket, None)
+            return Bounced(ticket=ticket)
     return None
 
 

@@ -76,7 +76,7 @@ class Pointer(Frozen):
 
 
 class Bounced(Frozen):
-    """Our mail that a bounce or receipt is about: its ticket, and the version of its comment where known."""
+    """Our mail that a bounce or receipt is about: its ticket, and the version of its comment where it names one."""
 
     ticket: UUID
     comment: Annotated[int | None, Field(ge=1)] = None

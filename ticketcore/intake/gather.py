@@ -200,13 +200,11 @@ class _Gathering:
         message = self.message
         if message.bounce is not None:
             envelope_first = sorted(message.recipients, key=lambda one: one.kind is not RecipientKind.ENVELOPE)
-            found = bounced_mail(self.tokens, message.bounce, [one.address for one in envelope_first])
-            about = None if found is None else (found.ticket, found.comment)
+            about = bounced_mail(self.tokens, message.bounce, [one.address for one in envelope_first])
         else:
-            about = self._signed(message.answers)
-        if about is None or not isinstance(self._state(about[0]), Ticket):
-            return None
-        return Bounced(ticket=about[0], comment=about[1])
+            answered = self._signed(message.answers)
+            about = None if answered is None else Bounced(ticket=answered[0], comment=answered[1])
+        return about if about is not None and isinstance(self._state(about.ticket), Ticket) else None
 
     def _same_id(self, customers: tuple[UUID, ...]) -> tuple[Message | None, str | None]:
         """Return the same sender's message that has this one's id, and the id where it is nobody else's."""

@@ -24,8 +24,9 @@ from ticketcore.domain.message_events import Decided, Outcome, Received
 from ticketcore.domain.types import BounceKind, Direction, Status
 from ticketcore.errors import CommandReused, Conflict, Forgotten, NotFound, StoreUnavailable, TicketClosed, WrongState
 from ticketcore.ids import number_of
-from ticketcore.intake.bounces import BOUNCES, Bounced, record_bounce
+from ticketcore.intake.bounces import BOUNCES, record_bounce
 from ticketcore.intake.engine import Known, decide
+from ticketcore.intake.facts import Bounced
 from ticketcore.intake.gather import INTAKE, gather, with_slot
 from ticketcore.intake.message import JSON_TYPE, InboundMessage
 from ticketcore.intake.received_mail import received_mail
@@ -192,7 +193,7 @@ class Saga:
         assert state.ticket_id is not None  # noqa: S101 -- else it was at its end
         events = self._core.message_events(state.id, by=INTAKE)
         decided = next(event for r in reversed(events) if isinstance(event := r.event, Decided))
-        about = Bounced(state.ticket_id, decided.facts.get("about", {}).get("comment"))
+        about = Bounced(ticket=state.ticket_id, comment=decided.facts.get("about", {}).get("comment"))
         told = record_bounce(self._core, about, message.bounce, message=state.id) if message.bounce else ()
         if not told:  # it names no recipient
             told = [
