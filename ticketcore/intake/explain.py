@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from ticketcore.domain.message_events import Decided, Filed, Outcome, Received
+from ticketcore.domain.message import project
+from ticketcore.domain.message_events import Decided, Outcome, Received
 from ticketcore.errors import NotFound
 from ticketcore.ids import Kind, kind_of, number_of
 from ticketcore.intake.engine import Known, decide
@@ -140,8 +141,8 @@ class Explained:
         events = [recorded.event for recorded in self._core.message_events(name, by=by)]
         received = events[0]
         assert isinstance(received, Received)  # noqa: S101 -- a stream begins so
-        state = self._core.message_state(received.originator_id)
-        filed = next((event for event in reversed(events) if isinstance(event, Filed)), None)
+        state = project(None, events)
+        assert state is not None  # noqa: S101 -- likewise
         return Explanation(
             number=state.number,
             received_at=state.received_at,
@@ -152,9 +153,9 @@ class Explained:
             signs=received.signs,
             size=state.size,
             decisions=tuple(_decision(event) for event in events if isinstance(event, Decided)),
-            ticket=_number(filed.ticket_id) if filed else None,
-            ticket_version=filed.ticket_version if filed else None,
-            created=filed is not None and filed.created,
+            ticket=_number(state.ticket_id) if state.filed else None,
+            ticket_version=state.ticket_version,
+            created=state.created,
         )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from ticketcore.domain.commands import build
 from ticketcore.domain.decide_message import HELD
+from ticketcore.domain.message import project
 from ticketcore.domain.message_commands import DecideMessage
 from ticketcore.domain.message_events import Evidence, Outcome, Received, Verdict
 from ticketcore.domain.types import Status
@@ -58,9 +59,9 @@ class Review(Explained):
         check(by, Action.SHOW_MESSAGE, Facts("messages"))
         found = []
         for id_ in sorted(self._core.log.owners(HELD).values()):
-            received = self._core.message_events(id_, by=by)[0].event
-            state = self._core.message_state(id_)
-            if not isinstance(received, Received) or state.outcome is not Outcome.HELD:
+            events = [recorded.event for recorded in self._core.message_events(id_, by=by)]
+            received, state = events[0], project(None, events)
+            if not isinstance(received, Received) or state is None or state.outcome is not Outcome.HELD:
                 continue
             senders = ", ".join(sender.value for sender in received.identities or ())
             found.append(
