@@ -47,12 +47,14 @@ class Rules(Frozen):
     trusted_servers: tuple[Label, ...] = ()
 
     @classmethod
-    def load(cls, path: Path) -> Rules:
-        """Return the rules of a TOML file; what it does not say is as by default.
+    def load(cls, path: Path | None) -> Rules:
+        """Return the rules of a TOML file; what it does not say, and all where there is none, is as by default.
 
         Raises:
             ConfigurationError: it can't be read, or says what can't be taken.
         """
+        if path is None:
+            return cls()
         try:
             with path.open("rb") as file:
                 return cls.model_validate(tomllib.load(file))

@@ -49,8 +49,7 @@ class Intake(Review):
     """
 
     def __init__(self, core: TicketCore, rules: Rules | None = None, tokens: Tokens | None = None) -> None:
-        named = core.settings.intake_rules
-        rules = rules or (Rules.load(named) if named else Rules())
+        rules = rules or Rules.load(core.settings.intake_rules)
         tokens = tokens or core.tokens
         self._own = _own(core.settings)
         saga = Saga(core, rules, tokens, self._own, detect_language)

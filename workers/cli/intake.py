@@ -49,8 +49,7 @@ def _intake(rules: Path | None = None, *, unlimited: bool = False) -> Iterator[I
 
 
 def _rules(core: TicketCore, path: Path | None, *, unlimited: bool = False) -> Rules:
-    path = path or core.settings.intake_rules
-    rules = Rules.load(path) if path else Rules()
+    rules = Rules.load(path or core.settings.intake_rules)
     return rules.model_copy(update={"new_tickets_per_window": 0}) if unlimited else rules
 
 
