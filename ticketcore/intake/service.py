@@ -66,8 +66,9 @@ class Intake(Review):
             StoreUnavailable: the data base can't be reached: the sender must try again.
         """
         key = message.key(self._core.log.name)
-        known = self._core.log.load((), key).receipt
-        if known is not None and message.command_id is None:
+        # A key from the caller is no proof of the content: recording compares that, and says what is there already.
+        known = None if message.command_id else self._core.log.load((), key).receipt
+        if known is not None:
             return self._saga.finish(known.originator_id, message, repeated=True)
         id_, repeated = self._record(message, key)
         return self._saga.finish(id_, message, repeated=repeated)
