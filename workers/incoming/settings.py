@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ticketcore.domain.commands import mailbox_of
 from ticketcore.errors import ConfigurationError
 from workers.wrong_setting import wrong_setting
 
@@ -74,8 +75,8 @@ class IncomingSettings(BaseSettings):
         """Return whether mail to *address* is taken."""
         if not self.recipients:
             return True
-        local, _, domain = address.lower().rpartition("@")
-        return bool({domain, f"{local}@{domain}", f"{local.partition('+')[0]}@{domain}"} & self.recipients)
+        address = address.lower()
+        return bool({address.rpartition("@")[2], address, mailbox_of(address)} & self.recipients)
 
     def tls(self) -> ssl.SSLContext | None:
         """Return what STARTTLS is done with, ``None`` where it is not offered.
