@@ -236,6 +236,14 @@ def test_a_read_receipt_names_its_mail() -> None:
     assert found.disposition == Disposition("ana@a.example", "displayed", "0@desk.example")
 
 
+def test_of_a_field_that_several_groups_of_a_receipt_have_the_first_one_counts() -> None:
+    fields = "Final-Recipient: rfc822;ana@a.example\r\n\r\nFinal-Recipient: rfc822;bob@b.example\r\nDisposition: x; deleted\r\n"
+    found = read(
+        content=report(fields, kind="message/disposition-notification", extra="; report-type=disposition-notification")
+    )
+    assert found.disposition == Disposition("ana@a.example", "deleted", "0@desk.example")
+
+
 def test_a_complaint_names_its_mail() -> None:
     fields = "Feedback-Type: abuse\r\nUser-Agent: x\r\nVersion: 1\r\nOriginal-Rcpt-To: <ana@a.example>\r\n"
     found = read(content=report(fields, kind="message/feedback-report", extra="; report-type=feedback-report"))

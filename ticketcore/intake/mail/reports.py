@@ -62,6 +62,14 @@ def _groups(raw: bytes, defects: list[str]) -> _Groups:
     return out
 
 
+def _fields(raw: bytes, defects: list[str]) -> dict[str, str]:
+    """Return the fields of all groups as one; the first of a name counts."""
+    fields: dict[str, str] = {}
+    for group in reversed(_groups(raw, defects)):
+        fields.update(group)
+    return fields
+
+
 def _typed(value: str) -> str:
     """Return an address field's address, without ``rfc822;`` before it."""
     head, semicolon, tail = value.partition(";")
@@ -106,9 +114,7 @@ def original_id(headers: tuple[tuple[str, str], ...], defects: list[str]) -> str
 
 def read_disposition(raw: bytes, defects: list[str]) -> Disposition:
     """Return what a message/disposition-notification part says. Source: RFC 8098 3.1."""
-    fields: dict[str, str] = {}
-    for group in _groups(raw, defects):
-        fields = {**group, **fields}
+    fields = _fields(raw, defects)
     kind = fields.get("disposition", "").rpartition(";")[2].strip().split("/")[0].lower()
     ids = message_ids(fields.get("original-message-id", ""), 2, "original-message-id", defects)
     recipient = _typed(fields.get("final-recipient", fields.get("original-recipient", "")))
@@ -117,9 +123,7 @@ def read_disposition(raw: bytes, defects: list[str]) -> Disposition:
 
 def read_feedback(raw: bytes, original: str | None, defects: list[str]) -> Feedback:
     """Return what a message/feedback-report part says. Source: RFC 5965 3."""
-    fields: dict[str, str] = {}
-    for group in _groups(raw, defects):
-        fields = {**group, **fields}
+    fields = _fields(raw, defects)
     to = parse_addresses(fields.get("original-rcpt-to", ""), "original-rcpt-to", 1, [])
     return Feedback(fields.get("feedback-type", "abuse").lower()[:60], to[0].address if to else "", original)
 
