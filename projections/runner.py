@@ -189,7 +189,7 @@ class Runner:
 
 def pause_after(attempt: int) -> float:
     """Return the seconds to wait after an attempt (from 1) that failed: longer each time, 5 at most, at random."""
-    return min(5.0, 0.05 * 2 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
+    return min(5.0, 0.05 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 spreads retries, no secret
 
 
 def is_permanent(error: Exception) -> bool:
