@@ -23,6 +23,8 @@ from ticketcore.domain.types import (
 from ticketcore.errors import TicketCoreError
 from ticketcore.execution import Options, Recorded
 from ticketcore.files import FileSource
+from ticketcore.policy.calendar import Calendar
+from ticketcore.policy.calendar_spec import CalendarSpec
 from ticketcore.read_models import QueueEntry
 from ticketcore.replay import Clock, HistoryEntry, Message, TicketView
 from ticketcore.settings import Settings
@@ -31,6 +33,8 @@ __all__ = [
     "Actor",
     "Assurance",
     "AttachmentContent",
+    "Calendar",
+    "CalendarSpec",
     "Channel",
     "Clock",
     "CustomerMessage",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AmbiguousSender",
     "BadNumber",
+    "BadTime",
     "ClaimTaken",
     "CommandReused",
     "ConfigurationError",
@@ -28,6 +29,7 @@ __all__ = [
     "KeyMissing",
     "LinkExpired",
     "LinkForged",
+    "NoWorkingTime",
     "NotAllowed",
     "NotFound",
     "SealBroken",
@@ -56,6 +58,24 @@ class InvalidCommand(TicketCoreError):
     def __init__(self, command: str, field: str, got: object, expected: str, remedy: str) -> None:
         self.command, self.field, self.got, self.expected, self.remedy = command, field, got, expected, remedy
         super().__init__(f"cannot {command}: {field} is {_short(got)}, expected {expected} ({remedy})")
+
+
+class BadTime(InvalidCommand, ValueError):
+    """A time or duration that a calendar can't count with: naive, negative, or an end before the start."""
+
+
+class NoWorkingTime(TicketCoreError, ValueError):
+    """A calendar has no working time left where some is looked for."""
+
+    code = "no_working_time"
+    exit_code = 2
+
+    def __init__(self, zone: str, since: datetime, years: int) -> None:
+        self.zone, self.since, self.years = zone, since, years
+        super().__init__(
+            f"cannot find working time: the calendar in {zone} has none for {years} years, or not enough before the year "
+            f"9999, after {since.isoformat()} (look at its hours, holidays and the time and duration given)"
+        )
 
 
 class BadNumber(TicketCoreError):

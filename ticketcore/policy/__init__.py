@@ -1,0 +1,1 @@
+"""Policies: rules by which tickets are classified, routed, promised and followed up."""
