@@ -14,6 +14,7 @@ from ticketcore.domain.decide import decide, facts_of
 from ticketcore.domain.decide_customer import claim_keys
 from ticketcore.domain.decide_ticket import OWN_TEXT
 from ticketcore.domain.message import RECEIVED
+from ticketcore.domain.policy_commands import AdoptPolicy
 from ticketcore.domain.ticket_events import Commented, Opened
 from ticketcore.domain.types import Actor, Direction, Role
 from ticketcore.errors import (
@@ -116,8 +117,9 @@ class Executor:
             loaded = view.records is not None
             try:
                 check_expected(command, view, options.get("expected_version"))
-                if not is_allowed(by, command.ACTION):  # by role alone; the facts narrow and explain
-                    check(by, command.ACTION, facts_of(command, view.states, self.identities(by)))
+                for action in command.actions():
+                    if not is_allowed(by, action):  # by role alone; the facts narrow and explain
+                        check(by, action, facts_of(command, view.states, self.identities(by), by))
                 prepared = prepare(command, view.states, ids, gone, self._sealer, self._log)
                 decision = self._decide(command, view, context, ids, prepared)
             except TicketCoreError:
@@ -165,6 +167,7 @@ class Executor:
             for key in claim_keys(command, self._sealer.identity_digest)
             if (claim := self._log.owner(*key)) is not None
         }
+        context.log_is_empty = isinstance(command, AdoptPolicy) and self._log.head() == 0
         forgetting = view.states if isinstance(command, Forget) else ()
         context.tickets = {id_: self._own_text(id_) for id_ in forgetting}
         return decide(command, view.states, context)

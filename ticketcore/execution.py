@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from uuid import UUID
 
-from ticketcore.domain import customer, message, ticket
+from ticketcore.domain import agent, customer, message, policies, ticket
 from ticketcore.domain.context import Context
 from ticketcore.domain.types import Actor
 from ticketcore.errors import Conflict, InvalidCommand
-from ticketcore.ids import Kind, kind_of, number_of
+from ticketcore.ids import NUMBERED, Kind, kind_of, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ __all__ = [
     "which_of",
 ]  # fmt: skip
 
-State = ticket.Ticket | customer.Customer | message.Message
+State = ticket.Ticket | customer.Customer | message.Message | policies.Policies | agent.Agent
 FUTURE = timedelta(minutes=5)
 """How far ahead of this machine's clock ``occurred_at`` may be. Clocks of two machines differ by seconds; a time that is
 really ahead would hold the ticket's time there, since that never goes back, and make every later event look late."""
@@ -89,10 +89,14 @@ class View(NamedTuple):
 
 
 def project(state: State | None, id_: UUID, events: Iterable[Event]) -> State | None:
-    """Fold *events* into the state of the ticket, customer or message *id_*."""
+    """Fold *events* into the state of the aggregate *id_*."""
     kind = kind_of(id_)
     if kind is Kind.CUSTOMER:
         return customer.project(state, events)  # type: ignore[arg-type]
+    if kind is Kind.POLICY:
+        return policies.project(state, events)  # type: ignore[arg-type]
+    if kind is Kind.AGENT:
+        return agent.project(state, events)  # type: ignore[arg-type]
     if kind is Kind.MESSAGE:
         return message.project(state, events)  # type: ignore[arg-type]
     return ticket.project(state, events)  # type: ignore[arg-type]
@@ -134,7 +138,10 @@ def _new_command_id() -> UUID:
 
 def which_of(id_: UUID) -> str:
     """Return an aggregate as messages name it: ``ticket T-2026-000042-6``."""
-    return f"{(kind_of(id_) or Kind.TICKET).name.lower()} {number_of(id_)}"
+    kind = kind_of(id_) or Kind.TICKET
+    if kind not in NUMBERED:
+        return "the policies" if kind is Kind.POLICY else "the agent"
+    return f"{kind.name.lower()} {number_of(id_)}"
 
 
 def check_expected(command: Command, view: View, expected: int | None) -> None:

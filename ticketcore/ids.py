@@ -16,7 +16,10 @@ from uuid import UUID
 
 from ticketcore.errors import BadNumber
 
-__all__ = ["Kind", "Number", "aggregate_id", "check_digit", "kind_of", "number_in", "number_of", "parse_number"]
+__all__ = [
+    "NUMBERED", "Kind", "Number", "agent_stream_id", "aggregate_id", "check_digit", "kind_of", "number_in", "number_of",
+    "parse_number", "policy_id",
+]  # fmt: skip
 
 _COUNTER_BITS = 40
 _LOG_BITS = 62
@@ -38,6 +41,8 @@ class Kind(IntEnum):
     TICKET = 1
     CUSTOMER = 2
     MESSAGE = 3
+    POLICY = 4
+    AGENT = 5
 
     @property
     def prefix(self) -> str:
@@ -47,7 +52,9 @@ class Kind(IntEnum):
 
 _MARKS, _UUID8 = 0xF << 76 | 3 << 62, 8 << 76 | 2 << 62
 _BY_BYTE = {kind.value: kind for kind in Kind}
-_KINDS = {kind.prefix: kind for kind in Kind}
+NUMBERED = (Kind.TICKET, Kind.CUSTOMER, Kind.MESSAGE)
+"""The kinds whose numbers are given one after the other and shown; the others' ids are made of names."""
+_KINDS = {kind.prefix: kind for kind in NUMBERED}
 
 
 def check_digit(digits: str) -> int:
@@ -109,6 +116,20 @@ def aggregate_id(number: Number, log: str) -> UUID:
     high = (number.kind << 40) | (number.year << 28) | (number.counter >> 12)
     value = (high << 80) | (8 << 76) | ((number.counter & 0xFFF) << 64) | (2 << 62) | _log_tag(log)
     return UUID(int=value)
+
+
+def policy_id(log: str) -> UUID:
+    """Return the id of the one stream that holds the policies of the log named *log*."""
+    return aggregate_id(Number(Kind.POLICY, 0, 1), log)
+
+
+def agent_stream_id(agent_id: str, log: str) -> UUID:
+    """Return the id of the stream of the agent whom tickets name *agent_id*: it holds 40 bits of the name's digest.
+
+    Two names can have one id, rarely: the first one keeps it, and describing the other is refused.
+    """
+    digest = int.from_bytes(hashlib.sha256(agent_id.encode()).digest()[:5], "big")
+    return aggregate_id(Number(Kind.AGENT, 0, digest or 1), log)
 
 
 def kind_of(id_: UUID) -> Kind | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ticketcore.ids import Kind, Number
+from ticketcore.ids import NUMBERED, Kind, Number
 
 if TYPE_CHECKING:
     from ticketcore.store.port import EventLog
@@ -20,7 +20,7 @@ class NumberPool:
     def __init__(self, log: EventLog, block: int = 20) -> None:
         self._log = log
         self._block = block
-        self._free: dict[Kind, list[int]] = {kind: [] for kind in Kind}
+        self._free: dict[Kind, list[int]] = {kind: [] for kind in NUMBERED}
         self._lock = Lock()
 
     def take(self, kind: Kind) -> Number:
@@ -34,9 +34,9 @@ class NumberPool:
     def drop(self) -> None:
         """Drop the block: the log was perhaps put back to before it gave it."""
         with self._lock:
-            self._free = {kind: [] for kind in Kind}
+            self._free = {kind: [] for kind in NUMBERED}
 
     def after_fork(self) -> None:
         """Drop the block in a forked child: its parent has the same one."""
         self._lock = Lock()
-        self._free = {kind: [] for kind in Kind}
+        self._free = {kind: [] for kind in NUMBERED}

@@ -40,6 +40,16 @@ class Action(StrEnum):
     APPLY_SLA = "apply_sla"
     FULFIL_SLA = "fulfil_sla"
     BREACH_SLA = "breach_sla"
+    PAUSE_SLA = "pause_sla"
+    RESUME_SLA = "resume_sla"
+    WARN_SLA = "warn_sla"
+    WITHDRAW_SLA = "withdraw_sla"
+    MEASURE = "measure"
+    NOTIFY = "notify"
+    ADD_CHECKLIST = "add_checklist"
+    TICK_STEP = "tick_step"
+    UNTICK_STEP = "untick_step"
+    FOLLOW_POLICY = "follow_policy"
     LOG_TIME = "log_time"
     REDACT = "redact"
     ATTEMPT_DELIVERY = "attempt_delivery"
@@ -61,6 +71,9 @@ class Action(StrEnum):
     RECEIVE_MESSAGE = "receive_message"
     DECIDE_MESSAGE = "decide_message"
     FILE_MESSAGE = "file_message"
+    ADOPT_POLICY = "adopt_policy"
+    DESCRIBE_AGENT = "describe_agent"
+    SET_PRESENCE = "set_presence"
 
     SHOW_TICKET = "show_ticket"
     TICKET_HISTORY = "ticket_history"
@@ -70,6 +83,8 @@ class Action(StrEnum):
     SHOW_CUSTOMER = "show_customer"
     FIND_CUSTOMER = "find_customer"
     SHOW_MESSAGE = "show_message"
+    SHOW_POLICIES = "show_policies"
+    SHOW_AGENTS = "show_agents"
     REPORT = "report"
     AGENT_REPORT = "agent_report"
 
@@ -84,7 +99,8 @@ class Facts(NamedTuple):
 
     Attributes:
         which: what the action is done to, for the message (``ticket T-2026-000042-6``, ``the queue``).
-        own: the customer is the ticket's requester or participant (merged identities count), or the record is theirs.
+        own: the customer is the ticket's requester or participant (merged identities count), or the record is theirs; or the
+            agent sets their own presence.
         inbound: of opening and commenting, whether it is written as the customer's own message.
         staff_fields: the command sets what staff decide (team, agent, category, tags, priority, an outside number).
         policy: an adopted policy allows the purpose; asked for figures per agent.
@@ -101,30 +117,39 @@ _NO_FACTS = Facts()
 _A = Action
 READS = frozenset({
     _A.SHOW_TICKET, _A.TICKET_HISTORY, _A.READ_EVENTS, _A.QUEUE, _A.CUSTOMER_HISTORY, _A.SHOW_CUSTOMER, _A.FIND_CUSTOMER, _A.SHOW_MESSAGE,
-    _A.REPORT, _A.AGENT_REPORT,
+    _A.SHOW_POLICIES, _A.SHOW_AGENTS, _A.REPORT, _A.AGENT_REPORT,
 })  # fmt: skip
 _OPERATION = frozenset({_A.REBUILD, _A.VERIFY, _A.IMPORT, _A.MANAGE_KEYS})
 WRITES = frozenset(Action) - READS - _OPERATION
-_SLA = frozenset({_A.APPLY_SLA, _A.FULFIL_SLA, _A.BREACH_SLA})
+_BY_POLICY = frozenset({
+    _A.APPLY_SLA, _A.FULFIL_SLA, _A.BREACH_SLA, _A.PAUSE_SLA, _A.RESUME_SLA, _A.WARN_SLA, _A.WITHDRAW_SLA, _A.MEASURE, _A.NOTIFY,
+    _A.FOLLOW_POLICY,
+})  # fmt: skip
+_LEADING = frozenset({_A.ADOPT_POLICY, _A.DESCRIBE_AGENT})
 _PRIVACY = frozenset({_A.FORGET, _A.REDACT})
 _SENDING = frozenset({_A.ATTEMPT_DELIVERY, _A.CONFIRM_DELIVERY, _A.FAIL_DELIVERY, _A.RECORD_BOUNCE})
 _INTAKE = frozenset({_A.RECEIVE_MESSAGE, _A.FILE_MESSAGE})
 _UNVERIFIED = frozenset({_A.OPEN_TICKET, _A.OPEN_FOLLOW_UP, _A.COMMENT})
 _CUSTOMER = _UNVERIFIED | {_A.RATE, _A.REOPEN, _A.SHOW_TICKET, _A.CUSTOMER_HISTORY, _A.SHOW_CUSTOMER}
-_STAFF = (WRITES - _SLA - _PRIVACY - _SENDING - _INTAKE - {_A.RATE}) | (READS - {_A.READ_EVENTS, _A.AGENT_REPORT})
+_STAFF = (WRITES - _BY_POLICY - _LEADING - _PRIVACY - _SENDING - _INTAKE - {_A.RATE}) | (
+    READS - {_A.READ_EVENTS, _A.AGENT_REPORT}
+)
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.CUSTOMER: _CUSTOMER,
     Role.AGENT: _STAFF,
-    Role.TEAM_LEAD: _STAFF | {_A.AGENT_REPORT},
+    Role.TEAM_LEAD: _STAFF | _LEADING | {_A.AGENT_REPORT},
     Role.AUDITOR: READS | {_A.VERIFY},
     Role.ANALYST: frozenset({_A.REPORT}),
     Role.PRIVACY_OFFICER: _PRIVACY | (READS - {_A.AGENT_REPORT}),
-    Role.OPERATOR: _OPERATION | {_A.RETRY_DELIVERY, _A.DROP_DELIVERY},
+    Role.OPERATOR: _OPERATION | _LEADING | {
+        _A.RETRY_DELIVERY, _A.DROP_DELIVERY, _A.SET_PRESENCE, _A.SHOW_POLICIES, _A.SHOW_AGENTS,
+    },
     Role.POLICY: frozenset({
         _A.CLASSIFY, _A.PRIORITISE, _A.ASSIGN, _A.UNASSIGN, _A.COMMENT, _A.PEND, _A.HOLD, _A.RESUME, _A.SOLVE, _A.CLOSE,
-        _A.REOPEN, _A.LINK, _A.OPEN_FOLLOW_UP, _A.SHOW_TICKET, _A.QUEUE,
-    }) | _SLA,
+        _A.REOPEN, _A.LINK, _A.OPEN_FOLLOW_UP, _A.ADD_CHECKLIST, _A.TICK_STEP, _A.UNTICK_STEP, _A.SHOW_TICKET, _A.QUEUE, _A.SHOW_POLICIES,
+        _A.SHOW_AGENTS,
+    }) | _BY_POLICY,
     Role.SYSTEM: (WRITES - _PRIVACY) | (READS - {_A.AGENT_REPORT}) | {_A.IMPORT},
 }  # fmt: skip
 """Role -> what it may ask for at all; :func:`check` narrows it by the facts."""
@@ -146,6 +171,20 @@ _PHRASES: dict[Action, str] = {
     _A.APPLY_SLA: "apply a service level to",
     _A.FULFIL_SLA: "fulfil a service level of",
     _A.BREACH_SLA: "breach a service level of",
+    _A.PAUSE_SLA: "pause a service level of",
+    _A.RESUME_SLA: "resume a service level of",
+    _A.WARN_SLA: "warn of a service level of",
+    _A.WITHDRAW_SLA: "withdraw a service level of",
+    _A.NOTIFY: "notify staff about",
+    _A.ADD_CHECKLIST: "add a checklist to",
+    _A.TICK_STEP: "tick a step of",
+    _A.UNTICK_STEP: "untick a step of",
+    _A.FOLLOW_POLICY: "follow a policy on",
+    _A.ADOPT_POLICY: "adopt",
+    _A.DESCRIBE_AGENT: "describe",
+    _A.SET_PRESENCE: "set the presence of",
+    _A.SHOW_POLICIES: "see",
+    _A.SHOW_AGENTS: "see",
     _A.LOG_TIME: "log time on",
     _A.REDACT: "redact a comment of",
     _A.ATTEMPT_DELIVERY: "attempt the delivery of a comment of",
@@ -202,6 +241,8 @@ def _missing(actor: Actor, action: Action, facts: Facts) -> str | None:
         return f"one of the roles {_roles(action)}"
     if actor.role is Role.CUSTOMER:
         return _customer_misses(actor, action, facts)
+    if action is Action.SET_PRESENCE and actor.role is Role.AGENT and not facts.own:
+        return f"the agent themself, or one of the roles {_roles(action).replace('agent, ', '', 1)}"
     if action is Action.AGENT_REPORT and actor.role is not Role.AUDITOR and not facts.policy:
         return "an adopted policy that allows figures per agent, or the role auditor"
     return None

@@ -16,11 +16,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from ticketcore.domain import agent as agent_fold
 from ticketcore.domain import customer as customer_fold
 from ticketcore.domain import customer_events as cev
 from ticketcore.domain import message as message_fold
+from ticketcore.domain import policies as policies_fold
 from ticketcore.domain import ticket as ticket_fold
 from ticketcore.domain import ticket_events as ev
+from ticketcore.domain.agent import Agent
+from ticketcore.domain.agent_events import AgentEvent
 from ticketcore.domain.base import Event, Meta
 from ticketcore.domain.commands import Command, build
 from ticketcore.domain.context import Context
@@ -28,6 +32,8 @@ from ticketcore.domain.customer import Customer
 from ticketcore.domain.decide import Decision, decide
 from ticketcore.domain.message import Message
 from ticketcore.domain.message_events import MessageEvent
+from ticketcore.domain.policies import Policies
+from ticketcore.domain.policy_events import PolicyEvent
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.types import Actor, Assurance, Channel, Direction, IdentityKind, Label, Status, Text
 from ticketcore.ids import Kind, Number, aggregate_id, kind_of, number_of
@@ -35,6 +41,9 @@ from ticketcore.ids import Kind, Number, aggregate_id, kind_of, number_of
 LOG = "main"
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
 MINUTE = timedelta(minutes=1)
+
+
+Known = Ticket | Customer | Message | Policies | Agent | None
 
 
 def ticket_id(counter: int) -> UUID:
@@ -151,7 +160,7 @@ class World:
 
     events: tuple[Event, ...] = ()
     now: datetime = START
-    states: Mapping[UUID, Ticket | Customer | Message | None] = field(default_factory=dict)
+    states: Mapping[UUID, Known] = field(default_factory=dict)
 
     def ticket(self, id_: UUID = T1) -> Ticket:
         state = self.states[id_]
@@ -212,7 +221,13 @@ def fold(events: tuple[Event, ...] | list[Event], id_: UUID) -> Ticket | Custome
     return ticket_fold.project(None, own) if kind_of(id_) is Kind.TICKET else customer_fold.project(None, own)
 
 
-def _evolve(state: Ticket | Customer | Message | None, event: Event) -> Ticket | Customer | Message | None:
+def _evolve(state: Known, event: Event) -> Known:
+    if isinstance(event, PolicyEvent):
+        assert state is None or isinstance(state, Policies)
+        return policies_fold.project(state, (event,))
+    if isinstance(event, AgentEvent):
+        assert state is None or isinstance(state, Agent)
+        return agent_fold.evolve(state, event)
     if isinstance(event, MessageEvent):
         assert state is None or isinstance(state, Message)
         return message_fold.evolve(state, event)

@@ -9,10 +9,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.domain.given import ANA, C1, C2, C3, KIM, START, T1, T2, T3, World, fold, given, opened, registered
 from ticketcore.domain import customer_commands as ccmd
+from ticketcore.domain import service_commands as scmd
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.base import EVENT_CLASSES
-from ticketcore.domain.commands import Command
+from ticketcore.domain.commands import Command, build
 from ticketcore.domain.customer import Customer
+from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS, is_regular
 from ticketcore.domain.types import Actor, Assurance, Direction, IdentityKind, Level, LinkKind, Priority, SlaTarget
@@ -28,6 +30,45 @@ actors = st.sampled_from([ANA, KIM, Actor.system("gateway")])
 Asked = st.SearchStrategy[tuple[Any, Any]]
 minutes = st.integers(-300, 300).map(lambda n: timedelta(minutes=n))
 
+instants = st.integers(0, 3).map(lambda n: START + timedelta(hours=n))
+seconds = st.floats(0, 1e6)
+steps = st.sampled_from(["label printed", "device wiped"])
+decisions = st.builds(PolicyDecision, section=st.sampled_from(Section), rule=labels, outcome=st.just({"team": "desk"}))
+by_policy: Asked = st.one_of(
+    st.tuples(
+        st.just(scmd.PauseSla),
+        st.fixed_dictionaries({"target": st.sampled_from(SlaTarget), "at": instants, "elapsed_seconds": seconds}),
+    ),
+    st.tuples(
+        st.just(scmd.ResumeSla),
+        st.fixed_dictionaries({"target": st.sampled_from(SlaTarget), "at": instants, "due_at": instants}),
+    ),
+    st.tuples(
+        st.just(scmd.WarnSla),
+        st.fixed_dictionaries({"target": st.sampled_from(SlaTarget), "warned_at": instants, "due_at": instants}),
+    ),
+    st.tuples(
+        st.just(scmd.WithdrawSla),
+        st.fixed_dictionaries({"target": st.sampled_from(SlaTarget), "at": instants, "reason": labels}),
+    ),
+    st.tuples(
+        st.just(scmd.Measure),
+        st.fixed_dictionaries(
+            {"policy": labels, "calendar": labels, "requester_wait_seconds": seconds, "agent_wait_seconds": seconds}
+        ),
+    ),
+    st.tuples(st.just(scmd.Notify), st.just({"to": ("team:leads",), "about": "due soon", "rule": "escalate"})),
+    st.tuples(
+        st.just(scmd.AddChecklist),
+        st.fixed_dictionaries(
+            {"checklist": labels, "steps": st.lists(steps, min_size=1, unique=True), "required": st.booleans()}
+        ),
+    ),
+    st.tuples(
+        st.sampled_from([scmd.TickStep, scmd.UntickStep]), st.fixed_dictionaries({"checklist": labels, "step": steps})
+    ),
+    st.tuples(st.sampled_from([cmd.Solve, cmd.Close, cmd.Resume]), st.just({})),
+)
 one_ticket: Asked = st.one_of(
     st.tuples(
         st.sampled_from([cmd.Pend, cmd.Hold, cmd.Resume, cmd.Solve, cmd.Close, cmd.Reopen, cmd.Unmerge, cmd.Unassign]),
@@ -62,6 +103,17 @@ one_ticket: Asked = st.one_of(
         st.one_of(st.just(cmd.FulfilSla), st.just(cmd.BreachSla)),
         st.fixed_dictionaries({"target": st.sampled_from(SlaTarget)}),
     ),
+    by_policy,
+    st.tuples(
+        st.just(scmd.FollowPolicy),
+        st.fixed_dictionaries(
+            {
+                "policy": labels,
+                "decisions": st.lists(decisions, max_size=2),
+                "commands": st.lists(by_policy, max_size=3),
+            }
+        ),
+    ),
 )
 two_tickets: Asked = st.one_of(
     st.tuples(st.just(cmd.Merge), st.fixed_dictionaries({"target_id": tickets})),
@@ -87,7 +139,16 @@ one_customer: Asked = st.one_of(
     st.tuples(st.just(ccmd.UnmergeCustomers), st.just({})),
 )
 NO_REPEAT = (
-    *(cmd.Comment, cmd.CorrectComment, cmd.LogTime, cmd.SplitOff, cmd.OpenFollowUp, ccmd.Identify),  # adds each time
+    *(
+        scmd.FollowPolicy,
+        scmd.Notify,
+        cmd.Comment,
+        cmd.CorrectComment,
+        cmd.LogTime,
+        cmd.SplitOff,
+        cmd.OpenFollowUp,
+        ccmd.Identify,
+    ),  # adds each time
     *(cmd.Unmerge, ccmd.UnmergeCustomers),  # a second one is refused: nothing tells it from one that never made sense
 )
 
@@ -103,7 +164,10 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(id_=tickets, asked=one_ticket, by=actors, shift=minutes)
     def do_to_a_ticket(self, id_: Any, asked: Any, by: Actor, shift: timedelta) -> None:
-        self.ask(asked[0], by, shift, ticket_id=id_, **asked[1])
+        values = dict(asked[1])
+        if "commands" in values:
+            values["commands"] = tuple(build(cls, ticket_id=id_, **more) for cls, more in values["commands"])
+        self.ask(asked[0], by, shift, ticket_id=id_, **values)
 
     @rule(id_=tickets, asked=two_tickets, shift=minutes)
     def relate_tickets(self, id_: Any, asked: Any, shift: timedelta) -> None:

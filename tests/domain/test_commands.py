@@ -154,7 +154,7 @@ def all_commands() -> list[type[Command]]:
 @pytest.mark.parametrize("cls", all_commands())
 def test_every_command_says_what_it_is_and_conflicts_with_known_events(cls: type[Command]) -> None:
     assert cls.NAME
-    assert cls.NOUN in {"a ticket", "a customer", "a message"}
+    assert cls.NOUN in {"a ticket", "a customer", "a message", "a policy", "an agent"}
     assert cls.__doc__
     assert cls.conflicts_with <= set(EVENT_CLASSES)
 

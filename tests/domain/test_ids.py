@@ -6,10 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketcore.errors import BadNumber
-from ticketcore.ids import Kind, Number, aggregate_id, check_digit, kind_of, number_of, parse_number
+from ticketcore.ids import (
+    NUMBERED,
+    Kind,
+    Number,
+    agent_stream_id,
+    aggregate_id,
+    check_digit,
+    kind_of,
+    number_of,
+    parse_number,
+    policy_id,
+)
 
 numbers = st.builds(
-    Number, st.sampled_from(Kind), st.integers(min_value=1000, max_value=4095), st.integers(1, (1 << 40) - 1)
+    Number, st.sampled_from(NUMBERED), st.integers(min_value=1000, max_value=4095), st.integers(1, (1 << 40) - 1)
 )
 logs = st.text(min_size=1, max_size=20)
 
@@ -57,6 +68,23 @@ def test_two_logs_never_share_an_id(number: Number, one: str, other: str) -> Non
     assert (aggregate_id(number, one) == aggregate_id(number, other)) == (one == other)
 
 
+@given(logs, logs, st.text(min_size=1, max_size=40))
+def test_a_log_has_one_id_for_its_policies_and_one_for_each_agent(one: str, other: str, agent: str) -> None:
+    for id_, again, elsewhere, kind in (
+        (policy_id(one), policy_id(one), policy_id(other), Kind.POLICY),
+        (agent_stream_id(agent, one), agent_stream_id(agent, one), agent_stream_id(agent, other), Kind.AGENT),
+    ):
+        assert kind_of(id_) is kind
+        assert id_ == again
+        assert (id_ == elsewhere) == (one == other)
+
+
+@pytest.mark.parametrize("id_", [policy_id("main"), agent_stream_id("ana", "main")])
+def test_policies_and_agents_have_no_numbers_that_can_be_given(id_: UUID) -> None:
+    with pytest.raises(BadNumber, match="expected the shape T-YYYY-NNNNNN-C"):
+        parse_number(number_of(id_))
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_number_or_a_bad_number(text: str) -> None:
     try:
@@ -98,7 +126,7 @@ def test_the_check_digit_is_damms() -> None:
     assert check_digit("5724") == 0
 
 
-@pytest.mark.parametrize("id_", [uuid4(), UUID(int=0), UUID("04ffffff-ffff-8fff-bfff-ffffffffffff")])
+@pytest.mark.parametrize("id_", [uuid4(), UUID(int=0), UUID("06ffffff-ffff-8fff-bfff-ffffffffffff")])
 def test_another_uuid_holds_no_number(id_: UUID) -> None:
     assert kind_of(id_) is None
     with pytest.raises(ValueError, match="cannot read a number from id"):

@@ -2,10 +2,12 @@ import pytest
 
 from tests.domain.given import ANA, C1, C2, KIM, T1, given, opened, participant_added
 from ticketcore.domain import ticket_commands as cmd
+from ticketcore.domain.agent_commands import SetPresence
 from ticketcore.domain.commands import build
 from ticketcore.domain.decide import DECIDERS, facts_of
 from ticketcore.domain.types import Actor, Assurance, Channel, Direction, Label, Level, Priority, Role
 from ticketcore.errors import NotAllowed
+from ticketcore.ids import agent_stream_id
 from ticketcore.permissions import GRANTS, READS, WRITES, Action, Facts, check, is_allowed
 
 EVERY_FACT = Facts(own=True, inbound=True, policy=True)
@@ -42,7 +44,35 @@ def test_an_analyst_sees_reports_only() -> None:
 def test_an_operator_sees_no_content() -> None:
     may = {action for action in Action if is_allowed(actor(Role.OPERATOR), action, EVERY_FACT)}
     delivery = {Action.RETRY_DELIVERY, Action.DROP_DELIVERY}
-    assert may == {Action.REBUILD, Action.VERIFY, Action.IMPORT, Action.MANAGE_KEYS} | delivery
+    work = {Action.ADOPT_POLICY, Action.DESCRIBE_AGENT, Action.SET_PRESENCE, Action.SHOW_POLICIES, Action.SHOW_AGENTS}
+    assert may == {Action.REBUILD, Action.VERIFY, Action.IMPORT, Action.MANAGE_KEYS} | delivery | work
+
+
+def test_an_agent_says_of_themself_alone_whether_they_are_there() -> None:
+    world = given()
+    own, other = (
+        facts_of(
+            build(SetPresence, agent=agent_stream_id(name, "main"), agent_id=name, present=True), world.states, (), ANA
+        )
+        for name in ("ana", "bob")
+    )
+    check(ANA, Action.SET_PRESENCE, own)
+    with pytest.raises(
+        NotAllowed, match="set the presence of agent 'bob': expected the agent themself, or one of the roles team_lead"
+    ):
+        check(ANA, Action.SET_PRESENCE, other)
+    check(Actor(role=Role.TEAM_LEAD, id="lea"), Action.SET_PRESENCE, other)
+
+
+@pytest.mark.parametrize("action", [Action.ADOPT_POLICY, Action.DESCRIBE_AGENT])
+def test_who_leads_decides_by_which_rules_and_with_whom_work_is_done(action: Action) -> None:
+    may = {role for role in Role if is_allowed(actor(role), action, EVERY_FACT)}
+    assert may == {Role.TEAM_LEAD, Role.OPERATOR, Role.SYSTEM}
+
+
+@pytest.mark.parametrize("action", [Action.FOLLOW_POLICY, Action.PAUSE_SLA, Action.MEASURE, Action.NOTIFY])
+def test_only_policies_and_programs_follow_a_policy(action: Action) -> None:
+    assert {role for role in Role if is_allowed(actor(role), action, EVERY_FACT)} == {Role.POLICY, Role.SYSTEM}
 
 
 @pytest.mark.parametrize("action", [Action.ATTEMPT_DELIVERY, Action.CONFIRM_DELIVERY, Action.FAIL_DELIVERY])

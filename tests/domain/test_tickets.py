@@ -329,11 +329,11 @@ def test_a_promise_is_kept_at_the_commands_time_unless_another_is_given() -> Non
         ),
     ],
 )
-def test_only_an_active_promise_is_kept_or_broken(
+def test_only_a_promise_that_holds_is_kept_or_broken(
     before: tuple[Fact, ...], cls: type[cmd.TicketCommand], actual: str
 ) -> None:
     world = given(opened(), *before)
-    message = f"its target 'first_reply' is '{actual}', expected one of 'active' (apply it first)"
+    message = f"its target 'first_reply' is '{actual}', expected one of 'active', 'paused' (apply it first)"
     with pytest.raises(WrongState, match=re.escape(message)):
         world.when(cls, ticket_id=T1, target=REPLY)
 

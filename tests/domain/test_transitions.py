@@ -8,11 +8,13 @@ from tests.domain.given import (
     ANA,
     C1,
     C2,
+    START,
     T1,
     T2,
     T3,
     World,
     acknowledged,
+    fact,
     given,
     in_status,
     linked,
@@ -20,9 +22,12 @@ from tests.domain.given import (
     sla_applied,
 )
 from ticketcore.domain import delivery_commands as dcmd
+from ticketcore.domain import service_commands as scmd
+from ticketcore.domain import service_events as sev
 from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain.commands import Command
 from ticketcore.domain.decide import DECIDERS, decide
+from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.transitions import TRANSITIONS, VISIBLE, is_regular, mermaid
 from ticketcore.domain.types import Direction, LinkKind, SlaTarget, Status
 from ticketcore.errors import NotFound, TicketClosed, WrongState
@@ -54,20 +59,36 @@ ONE_TICKET: dict[str, tuple[type[Command], dict[str, Any]]] = {
     "ticket.sla_applied": (cmd.ApplySla, {"target": SLA, "policy": "gold 2"}),
     "ticket.sla_fulfilled": (cmd.FulfilSla, {"target": SLA}),
     "ticket.sla_breached": (cmd.BreachSla, {"target": SLA}),
+    "ticket.sla_paused": (scmd.PauseSla, {"target": SLA, "at": START, "elapsed_seconds": 60.0}),
+    "ticket.sla_resumed": (scmd.ResumeSla, {"target": SlaTarget.NEXT_REPLY, "at": START, "due_at": START}),
+    "ticket.sla_warned": (scmd.WarnSla, {"target": SLA, "warned_at": START, "due_at": START}),
+    "ticket.sla_withdrawn": (scmd.WithdrawSla, {"target": SLA, "at": START, "reason": "merged"}),
+    "ticket.measured": (
+        scmd.Measure,
+        {"policy": "gold/2", "calendar": "office", "requester_wait_seconds": 60.0, "agent_wait_seconds": 0.0},
+    ),
+    "ticket.notified": (scmd.Notify, {"to": ("team:leads",), "about": "resolution broken", "rule": "escalate"}),
+    "ticket.checklist_added": (scmd.AddChecklist, {"checklist": "offboarding", "steps": ("badge returned",)}),
+    "ticket.step_ticked": (scmd.TickStep, {"checklist": "return", "step": "label printed"}),
+    "ticket.step_unticked": (scmd.UntickStep, {"checklist": "return", "step": "device wiped"}),
+    "ticket.policy_decided": (
+        scmd.FollowPolicy,
+        {"policy": "gold/2", "decisions": (PolicyDecision(section=Section.ROUTING, rule="billing"),)},
+    ),
     "ticket.time_logged": (cmd.LogTime, {"seconds": 60, "agent_id": "ana"}),
     "ticket.redacted": (cmd.Redact, {"comment": 1, "reason": "card number"}),
     "ticket.delivery_attempted": (
         dcmd.AttemptDelivery,
-        {"comment": 4, "attempt": 1, "lease": 600, "message_id": "<a@b>"},
+        {"comment": 2, "attempt": 1, "lease": 600, "message_id": "<a@b>"},
     ),
-    "ticket.delivered": (dcmd.ConfirmDelivery, {"comment": 4, "attempt": 1}),
+    "ticket.delivered": (dcmd.ConfirmDelivery, {"comment": 2, "attempt": 1}),
     "ticket.delivery_failed": (
         dcmd.FailDelivery,
-        {"comment": 4, "attempt": 0, "permanent": True, "reason": "no address"},
+        {"comment": 2, "attempt": 0, "permanent": True, "reason": "no address"},
     ),
-    "ticket.delivery_requested": (dcmd.RetryDelivery, {"comment": 4}),
-    "ticket.delivery_dropped": (dcmd.DropDelivery, {"comment": 4, "reason": "answered by phone"}),
-    "ticket.bounced": (dcmd.RecordBounce, {"comment": 4, "kind": "hard"}),
+    "ticket.delivery_requested": (dcmd.RetryDelivery, {"comment": 2}),
+    "ticket.delivery_dropped": (dcmd.DropDelivery, {"comment": 2, "reason": "answered by phone"}),
+    "ticket.bounced": (dcmd.RecordBounce, {"comment": 2, "kind": "hard"}),
 }
 FIRST = {"ticket.delivered": "ticket.delivery_attempted", "ticket.delivery_requested": "ticket.delivery_failed"}
 """What has to be recorded before there is something to do."""
@@ -76,13 +97,22 @@ BY_IMPORTS_ONLY = {"ticket.updated"}
 
 
 def a_ticket_in(status: Status) -> World:
-    """T1 in *status*, with a link, a promise and a mail to send, so that a command about them has something to do."""
+    """T1 in *status*, with a link, promises, a checklist and a mail to send, so that a command about them has something to do."""
     first, *rest = in_status(status)
     related = (
         linked(T1, other_id=T3, kind=LinkKind.RELATED),
         linked(T3, other_id=T1, kind=LinkKind.RELATED, inverse=True),
     )
-    before = (opened(T2), opened(T3), first, *related, sla_applied(target=SLA, policy="gold 1"), acknowledged())
+    promises = (
+        sla_applied(target=SLA, policy="gold 1"),
+        sla_applied(target=SlaTarget.NEXT_REPLY, policy="gold 1"),
+        fact(sev.SlaPaused, target=SlaTarget.NEXT_REPLY, at=START, elapsed_seconds=60.0),
+    )
+    checklist = (
+        fact(sev.ChecklistAdded, checklist="return", steps=("label printed", "device wiped")),
+        fact(sev.StepTicked, checklist="return", step="device wiped"),
+    )
+    before = (opened(T2), opened(T3), first, acknowledged(), *related, *promises, *checklist)
     world = given(*before, *rest)
     assert world.ticket().status is status
     return world

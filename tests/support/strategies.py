@@ -11,9 +11,12 @@ import annotated_types
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 
+import ticketcore.domain.agent_events
 import ticketcore.domain.customer_events
 import ticketcore.domain.delivery_events
 import ticketcore.domain.message_events
+import ticketcore.domain.policy_events
+import ticketcore.domain.service_events
 import ticketcore.domain.ticket_events  # noqa: F401 - importing the modules makes their events known
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.ids import Kind, Number, aggregate_id
@@ -79,6 +82,8 @@ def _plain(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]
         return st.booleans()
     if annotation is int:
         return st.integers(limits.get("ge", 0), limits.get("le", 2**31 - 1))
+    if annotation is float:
+        return st.floats(limits.get("ge", 0.0), limits.get("le", 1e12), allow_nan=False)
     if annotation is str and _PATTERN in limits:
         return st.from_regex(limits[_PATTERN], fullmatch=True)
     if annotation is str:

@@ -18,10 +18,12 @@ from ticketcore.ids import Kind, kind_of
 from ticketcore.permissions import Action
 
 __all__ = [
+    "AgentId",
     "AttachmentContent",
     "Command",
     "CustomerId",
     "MessageId",
+    "PolicyId",
     "TicketId",
     "build",
     "is_blank",
@@ -56,6 +58,10 @@ class Command(Frozen):
         """Return the existing aggregates that it reads and may write, the leading one first."""
         return ()
 
+    def actions(self) -> tuple[Action, ...]:
+        """Return all the permissions that it needs."""
+        return (self.ACTION,)
+
     def canonical(self) -> bytes:
         """Return bytes that are equal for equal commands only: what a repeat is recognised by."""
         return type(self).__name__.encode() + b"\0" + self.__pydantic_serializer__.to_json(self)
@@ -83,6 +89,10 @@ CustomerId = Annotated[UUID, AfterValidator(_of_kind(Kind.CUSTOMER))]
 """The id of a customer; another aggregate's is refused."""
 MessageId = Annotated[UUID, AfterValidator(_of_kind(Kind.MESSAGE))]
 """The id of an inbound message; another aggregate's is refused."""
+PolicyId = Annotated[UUID, AfterValidator(_of_kind(Kind.POLICY))]
+"""The id of a log's policies; another aggregate's is refused."""
+AgentId = Annotated[UUID, AfterValidator(_of_kind(Kind.AGENT))]
+"""The id of an agent's stream; another aggregate's is refused."""
 
 
 def _no_text(value: object) -> object:

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from ticketcore.domain.agent import Agent
 from ticketcore.domain.base import Event, Meta
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.message import Message
+from ticketcore.domain.policies import Policies
 from ticketcore.domain.priority import ITIL, Matrix
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.ticket_events import Attachment, BlobRef
@@ -66,6 +68,7 @@ class Context:
         claimed: (claim kind, digest) -> the claim, as far as it was looked up; so that repeating an identity is seen.
         tickets: of customers that may be forgotten: the tickets whose own text goes with them.
         matrix: priority by impact and urgency.
+        log_is_empty: nothing at all is recorded yet; asked for the adoption of a policy.
     """
 
     actor: Actor
@@ -81,6 +84,7 @@ class Context:
     claimed: Mapping[tuple[str, bytes], Claim] = field(default_factory=dict)
     tickets: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
     matrix: Matrix = field(default_factory=lambda: ITIL)
+    log_is_empty: bool = False
     _ends: dict[UUID, tuple[int, datetime | None]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,7 +109,7 @@ class Context:
         self._ends.clear()
         return self
 
-    def stamp(self, cls: type[E], of: Ticket | Customer | Message | UUID, /, **payload: Any) -> E:
+    def stamp(self, cls: type[E], of: Ticket | Customer | Message | Policies | Agent | UUID, /, **payload: Any) -> E:
         """Return the next event of an aggregate; *of*: its state, or the id of a new one.
 
         Versions follow each other, also when one decision records several events of an aggregate. ``occurred_at``

@@ -9,13 +9,15 @@ from ticketcore.domain import ticket_commands as cmd
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
 from ticketcore.domain.context import Context
+from ticketcore.domain.decide_service import clock_of
 from ticketcore.domain.decision import NOTHING, Decider, Decision, States, content_of, found_ticket, guard
 from ticketcore.domain.deliveries import begun, claims_of
 from ticketcore.domain.priority import priority_of
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS
-from ticketcore.domain.types import Channel, Direction, Status
+from ticketcore.domain.types import Channel, Direction, Role, Status
 from ticketcore.errors import InvalidCommand, NotFound, WrongState
+from ticketcore.ids import number_of
 from ticketcore.store.port import Claim
 
 __all__ = ["DECIDERS", "OWN_TEXT", "known_comment", "opening", "own_text", "queued"]
@@ -187,6 +189,21 @@ def _move(event: type[Event], field: str | None) -> Decider:
     return decide
 
 
+_solved = _move(ev.Solved, "resolution")
+
+
+def _solve(command: cmd.Solve, states: States, context: Context) -> Decision:
+    decision = _solved(command, states, context)
+    by_itself = context.actor.role in (Role.POLICY, Role.SYSTEM)
+    for checklist in () if by_itself or not decision.events else found_ticket(states, command.ticket_id).checklists:
+        if checklist.required and checklist.open:
+            which = f"ticket {number_of(command.ticket_id)}"
+            steps = ", ".join(map(repr, checklist.open))
+            actual = f"its checklist {checklist.name!r} has steps that are not ticked: {steps}"
+            raise WrongState(command.NAME, which, actual, (), "do them and tick them first")
+    return decision
+
+
 def _apply_sla(command: cmd.ApplySla, states: States, context: Context) -> Decision:
     ticket = found_ticket(states, command.ticket_id)
     guard(ticket, ev.SlaApplied.TOPIC, command.NAME)
@@ -201,12 +218,9 @@ def _end_sla(event: type[Event], field: str, end: str) -> Decider:
     def decide(command: Any, states: States, context: Context) -> Decision:
         ticket = found_ticket(states, command.ticket_id)
         guard(ticket, event.TOPIC, command.NAME)
-        actual = dict(ticket.sla).get(command.target)
-        if actual == end:
+        if (command.target, end) in ticket.sla:
             return NOTHING
-        if actual != "active":
-            what = f"its target {command.target.value!r} is {actual or 'not applied'!r}"
-            raise WrongState(command.NAME, f"ticket {ticket.number}", what, ("active",), "apply it first")
+        clock_of(ticket, command, ("active", "paused"), "apply it first")
         when = getattr(command, field)
         if when is None and event is ev.SlaFulfilled:
             when = context.at
@@ -251,7 +265,7 @@ DECIDERS: dict[type[Any], Decider] = {
     cmd.Pend: _move(ev.Pended, "reason"),
     cmd.Hold: _move(ev.Held, "reason"),
     cmd.Resume: _move(ev.Resumed, None),
-    cmd.Solve: _move(ev.Solved, "resolution"),
+    cmd.Solve: _solve,
     cmd.Close: _move(ev.Closed, "resolution"),
     cmd.Reopen: _move(ev.Reopened, "reason"),
     cmd.Rate: _simple(ev.Rated, lambda t, c: c.score != t.score or c.remark is not None, _fields("score", "remark")),

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from ticketcore.domain.agent import Agent
 from ticketcore.domain.base import Event
 from ticketcore.domain.commands import Command
 from ticketcore.domain.context import Content, Context
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.message import Message
+from ticketcore.domain.policies import Policies
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.transitions import TRANSITIONS
 from ticketcore.domain.types import Status
@@ -30,7 +32,7 @@ __all__ = [
     "guard",
 ]
 
-States = Mapping[UUID, Ticket | Customer | Message | None]
+States = Mapping[UUID, Ticket | Customer | Message | Policies | Agent | None]
 """Aggregate id -> its state; ``None`` where nothing is recorded."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ticketcore.domain import delivery_events, service_events  # noqa: F401 -- they fill EVENT_CLASSES
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import EVENT_CLASSES
 from ticketcore.domain.deliveries import begun, evolve_deliveries
@@ -18,8 +19,23 @@ if TYPE_CHECKING:
 
     from ticketcore.domain.base import Event
     from ticketcore.domain.deliveries import Delivery
+    from ticketcore.domain.service_events import ChecklistAdded, SlaResumed
 
-__all__ = ["Ticket", "evolve", "opened", "project", "standing"]
+__all__ = ["MEASURES", "Checklist", "Ticket", "evolve", "opened", "project", "standing"]
+
+
+class Checklist(NamedTuple):
+    """Steps to do on a ticket. ``required``: people can't solve it while a step is not ticked."""
+
+    name: str
+    steps: tuple[str, ...]
+    required: bool = False
+    ticked: frozenset[str] = frozenset()
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The steps that are not ticked, in order."""
+        return tuple(step for step in self.steps if step not in self.ticked)
 
 
 class Ticket(NamedTuple):
@@ -32,8 +48,11 @@ class Ticket(NamedTuple):
         persons: ``(version, person)`` of each message: its author where known, else the requester of that time.
         before_merge: the status that unmerging brings back, with ``reason_before_merge``.
         links: ``(other ticket, kind, inverse)``.
-        sla: ``(target, "active" | "fulfilled" | "breached")``.
-        sla_terms: ``(target, due time, policy)`` as last applied.
+        sla: ``(target, "active" | "paused" | "fulfilled" | "breached" | "withdrawn")``.
+        sla_terms: ``(target, due time, policy)`` as last applied or resumed.
+        sla_warned: ``(target, warned at, due time)`` of every warning since it was last applied.
+        measured: the values of the last ``ticket.measured``, in the order of its fields.
+        checklists: in the order in which they were added.
         deliveries: how far each outgoing mail is, in order of their comments.
     """
 
@@ -73,6 +92,9 @@ class Ticket(NamedTuple):
     seconds_logged: int = 0
     sla_terms: tuple[tuple[SlaTarget, datetime | None, str], ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    sla_warned: tuple[tuple[SlaTarget, datetime, datetime], ...] = ()
+    measured: tuple[str | float | None, ...] = ()
+    checklists: tuple[Checklist, ...] = ()
 
     @property
     def number(self) -> str:
@@ -237,12 +259,36 @@ def _delivery(t: Ticket, e: Event) -> Mapping[str, object]:
 
 def _sla_applied(t: Ticket, e: ev.SlaApplied) -> Mapping[str, object]:
     terms = (*(known for known in t.sla_terms if known[0] is not e.target), (e.target, e.due_at, e.policy))
+    warned = tuple(known for known in t.sla_warned if known[0] is not e.target)
+    return {**_sla(t, e.target, "active"), "sla_terms": terms, "sla_warned": warned}
+
+
+def _sla_resumed(t: Ticket, e: SlaResumed) -> Mapping[str, object]:
+    terms = tuple((target, e.due_at if target is e.target else due, policy) for target, due, policy in t.sla_terms)
     return {**_sla(t, e.target, "active"), "sla_terms": terms}
+
+
+def _checklist(t: Ticket, name: str, change: Callable[[Checklist], Checklist]) -> Mapping[str, object]:
+    return {"checklists": tuple(change(known) if known.name == name else known for known in t.checklists)}
+
+
+def _checklist_added(t: Ticket, e: ChecklistAdded) -> Mapping[str, object]:
+    if all(known.name != e.checklist for known in t.checklists):
+        return {"checklists": (*t.checklists, Checklist(e.checklist, e.steps, e.required))}
+    return _checklist(
+        t, e.checklist, lambda known: Checklist(e.checklist, e.steps, e.required, known.ticked.intersection(e.steps))
+    )
 
 
 def _sla(t: Ticket, target: SlaTarget, value: str) -> Mapping[str, object]:
     return {"sla": (*((k, v) for k, v in t.sla if k is not target), (target, value))}
 
+
+MEASURES = (
+    "policy", "calendar", "first_reply_seconds", "first_solved_seconds", "last_solved_seconds", "requester_wait_seconds",
+    "agent_wait_seconds",
+)  # fmt: skip
+"""The fields of a ``ticket.measured``."""
 
 _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
     "ticket.classified": lambda _, e: {"category": e.category, "subcategory": e.subcategory, "tags": e.tags},
@@ -277,6 +323,14 @@ _CHANGES: dict[str, Callable[[Ticket, Any], Mapping[str, object]]] = {
     "ticket.sla_applied": _sla_applied,
     "ticket.sla_fulfilled": lambda t, e: _sla(t, e.target, "fulfilled"),
     "ticket.sla_breached": lambda t, e: _sla(t, e.target, "breached"),
+    "ticket.sla_paused": lambda t, e: _sla(t, e.target, "paused"),
+    "ticket.sla_resumed": _sla_resumed,
+    "ticket.sla_warned": lambda t, e: {"sla_warned": (*t.sla_warned, (e.target, e.warned_at, e.due_at))},
+    "ticket.sla_withdrawn": lambda t, e: _sla(t, e.target, "withdrawn"),
+    "ticket.measured": lambda _, e: {"measured": tuple(getattr(e, name) for name in MEASURES)},
+    "ticket.checklist_added": _checklist_added,
+    "ticket.step_ticked": lambda t, e: _checklist(t, e.checklist, lambda c: c._replace(ticked=c.ticked | {e.step})),
+    "ticket.step_unticked": lambda t, e: _checklist(t, e.checklist, lambda c: c._replace(ticked=c.ticked - {e.step})),
     "ticket.time_logged": lambda t, e: {"seconds_logged": t.seconds_logged + e.seconds},
     "ticket.updated": lambda t, e: {"status": e.status or t.status},
     "ticket.redacted": lambda t, e: {"redacted": t.redacted | {e.version}},

@@ -39,19 +39,21 @@ TRANSITIONS: dict[str, Transition] = {
         f"ticket.{name}": _ANY
         for name in (
             "classified", "prioritised", "unassigned", "participant_added", "participant_removed",
-            "requester_changed", "absorbed", "split_off", "sla_applied",
+            "requester_changed", "absorbed", "split_off", "checklist_added", "step_ticked", "step_unticked",
         )
     },
     **{
         f"ticket.{name}": Transition((*VISIBLE, _S.CLOSED), None, "unmerge it first")
-        for name in ("comment_corrected", "linked", "unlinked", "rated", "time_logged", "sla_fulfilled", "sla_breached")
+        for name in ("comment_corrected", "linked", "unlinked", "rated", "time_logged")
     },
     "ticket.follow_up_opened": Transition((_S.CLOSED,), None, "write into the ticket itself, it is not closed"),
     **{
         f"ticket.{name}": Transition(tuple(Status), None, "")
         for name in (
             "released", "redacted", "updated", "delivery_attempted", "delivered", "delivery_failed", "delivery_requested",
-            "delivery_dropped", "bounced",
+            "delivery_dropped", "bounced", "policy_decided", "measured", "notified",
+            # a policy's clocks are recorded when its worker comes to them, at their true times
+            "sla_applied", "sla_paused", "sla_resumed", "sla_warned", "sla_withdrawn", "sla_fulfilled", "sla_breached",
         )
     },
 }  # fmt: skip

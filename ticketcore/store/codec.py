@@ -20,9 +20,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from ticketcore.domain import (  # noqa: F401 -- they fill EVENT_CLASSES
+    agent_events,
     customer_events,
     delivery_events,
     message_events,
+    policy_events,
+    service_events,
     ticket_events,
 )
 from ticketcore.domain.base import EVENT_CLASSES, Event

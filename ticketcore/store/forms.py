@@ -251,6 +251,10 @@ def _whole(schema: Any) -> _Typed:
     return _Typed(Annotated[int, msgspec.Meta(**known)] if known else int)
 
 
+def _real(schema: Any) -> _Typed:
+    return _Typed(Annotated[float, msgspec.Meta(**{name: schema[name] for name in ("ge", "le") if name in schema})])
+
+
 def _dict(schema: Any) -> _Typed:
     keys, values = _typed(schema["keys_schema"]), _typed(schema["values_schema"])
     if (*keys[1:], *values[1:]) != (None,) * 4:
@@ -294,6 +298,7 @@ _TYPED: dict[str, Callable[[Any], _Typed]] = {
     "function-after": _checked,
     "str": _text,
     "int": _whole,
+    "float": _real,
     "any": lambda _: _Typed(Any),
     "bool": lambda _: _Typed(bool),
     "uuid": lambda _: _Typed(UUID),

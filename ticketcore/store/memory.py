@@ -16,7 +16,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from ticketcore.errors import Forgotten
-from ticketcore.ids import Kind
+from ticketcore.ids import NUMBERED, Kind
 from ticketcore.store.appends import check_append, from_receipt, main_stream, own_clash
 from ticketcore.store.blobs import check_digest, parts_of
 from ticketcore.store.library import expected_of, recorded_at_positions
@@ -60,7 +60,7 @@ class MemoryLog(POPOApplicationRecorder):
         self._receipts: dict[UUID, Receipt] = {}
         self._claims: dict[tuple[str, bytes], Claim] = {}
         self._blobs: dict[str, bytes] = {}
-        self._counters = {kind: counter(1) for kind in Kind}
+        self._counters = {kind: counter(1) for kind in NUMBERED}
         _ALL.add(self)
 
     @property

@@ -12,7 +12,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.rows import tuple_row
 
 from ticketcore.errors import ConfigurationError
-from ticketcore.ids import Kind
+from ticketcore.ids import NUMBERED, Kind
 from ticketcore.store.append_call import APPEND, arguments, outcomes
 from ticketcore.store.append_plain import append_plain
 from ticketcore.store.appends import check_append, from_receipt, independent, learn, own_clash, ready
@@ -37,7 +37,7 @@ __all__ = ["MIGRATIONS", "SEQUENCES", "PostgresLog"]
 T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "sql" / "log"
 """Folder of the log's migrations."""
-SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in Kind}
+SEQUENCES = {kind: f"log.{kind.name.lower()}_numbers" for kind in NUMBERED}
 """What gives each kind's counters."""
 _FIELDS = "position, recorded_at, originator_id, originator_version, topic, state"
 _LOAD = f"""

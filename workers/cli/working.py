@@ -217,7 +217,9 @@ def _project_from_kafka(known: Settings, models: list[Model], worker: Worker) ->
         )
         logs = {topic: stack.enter_context(opened_log(source)) for topic, source in sources.items()}
         _started(models, Feed.KAFKA)
-        ProjectorWorker(_read_dsn(known), models, logs, Codec().decode_to_fold, kafka, metrics or UNWATCHED).run(worker.stop)
+        ProjectorWorker(_read_dsn(known), models, logs, Codec().decode_to_fold, kafka, metrics or UNWATCHED).run(
+            worker.stop
+        )
 
 
 def _started(models: list[Model], feed: Feed) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ticketcore.domain.agent_events
 import ticketcore.domain.customer_events
 import ticketcore.domain.delivery_events
 import ticketcore.domain.message_events
+import ticketcore.domain.policy_events
+import ticketcore.domain.service_events
 import ticketcore.domain.ticket_events  # noqa: F401 - importing the modules makes their events known
 from ticketcore.domain.base import EVENT_CLASSES, Event
 from ticketcore.errors import TicketCoreError
@@ -56,7 +59,7 @@ def example_path(topic: str, version: int) -> str:
 
 
 def newest() -> dict[str, type[Event]]:
-    """Return topic -> class of every event that the library has: a ticket's, then a customer's and an inbound message's, by topic."""
+    """Return topic -> class of every event that the library has: a ticket's, then the others', by topic."""
     own = [topic for topic, event in EVENT_CLASSES.items() if event.__module__.startswith("ticketcore.")]
     return {topic: EVENT_CLASSES[topic] for topic in sorted(own, key=lambda topic: (topic[:7] != "ticket.", topic))}
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ticketcore.domain.base import Event, Meta, Source
 from ticketcore.domain.types import Actor, Assurance, Role
-from ticketcore.ids import Kind, Number, aggregate_id
+from ticketcore.ids import Kind, Number, agent_stream_id, aggregate_id, policy_id
 from workers.schemas.catalogue import SchemaError
 
 __all__ = ["sample"]
@@ -22,16 +22,26 @@ def _id(kind: Kind, counter: int) -> UUID:
 
 _TICKET, _OTHER = _id(Kind.TICKET, 42), _id(Kind.TICKET, 57)
 _CUSTOMER, _TWIN = _id(Kind.CUSTOMER, 7), _id(Kind.CUSTOMER, 19)
-_ORIGINATORS = {"ticket": _TICKET, "customer": _CUSTOMER, "message": _id(Kind.MESSAGE, 103)}
+_ORIGINATORS = {
+    "ticket": _TICKET,
+    "customer": _CUSTOMER,
+    "message": _id(Kind.MESSAGE, 103),
+    "policy": policy_id("main"),
+    "agent": agent_stream_id("ana", "main"),
+}
+_POLICY = "name: support\nteams: {service-desk: {assign: least_loaded}}\ndefault_team: service-desk\n"
 _BLOBS = (
     {"digest": hashlib.sha256(b"scan of the delivery note, sealed").hexdigest(), "size": 48_213},
     {"digest": hashlib.sha256(b"whole text of the letter, sealed").hexdigest(), "size": 131_072},
 )
 _VALUES: dict[str, Any] = {
+    "about": "resolution due in 15 minutes",
     "acknowledge": True,
     "added": 4,
     "agent_id": "ana",
+    "agent_wait_seconds": 9_000.0,
     "assurance": "signed_link",
+    "at": datetime(2026, 3, 4, 11, 42, 7, 250_000, tzinfo=UTC),
     "attempt": 2,
     "automatic": "list",
     "author_id": _CUSTOMER,
@@ -39,19 +49,36 @@ _VALUES: dict[str, Any] = {
     "body_blob": 1,
     "breached_at": datetime(2026, 3, 5, 16, 0, tzinfo=UTC),
     "by_hand": True,
+    "calendar": "office",
+    "capacity": 12,
     "category": "delivery",
     "changes": {"assignment_group": "Group 70", "closed_code": None},
     "channel": "mail",
+    "checklist": "hardware-return",
     "code": 451,
     "comment": 3,
     "comments": (3, 5),
     "created": True,
     "customer_id": _TWIN,
+    "decisions": (
+        {
+            "section": "routing",
+            "rule": "billing",
+            "basis": 1,
+            "saw": {"category": "billing"},
+            "outcome": {"team": "accounts"},
+        },
+    ),
     "direction": "outbound",
+    "document": _POLICY,
     "due_at": datetime(2026, 3, 5, 16, 0, tzinfo=UTC),
+    "effective_at": datetime(2026, 4, 1, tzinfo=UTC),
+    "elapsed_seconds": 5_400.5,
     "evidence": ({"what": "signed_reference", "ids": (_TICKET,)},),
     "external": "INC0000045",
     "facts": {"received_at": "2026-03-04T09:30:15Z", "signed": [str(_TICKET)]},
+    "first_reply_seconds": 1_800.0,
+    "first_solved_seconds": 27_000.25,
     "follow_up_of": _OTHER,
     "fulfilled_at": datetime(2026, 3, 4, 11, 42, 7, 250_000, tzinfo=UTC),
     "identity": 2,
@@ -59,14 +86,18 @@ _VALUES: dict[str, Any] = {
     "inverse": True,
     "kind": "caused_by",
     "language": "de-AT",
+    "languages": ("de", "en"),
+    "last_solved_seconds": 41_400.0,
     "lease_until": datetime(2026, 3, 4, 11, 52, 7, 250_000, tzinfo=UTC),
     "new_id": _OTHER,
+    "note": "new opening hours",
     "organisation_id": "northwind-logistics",
     "other_id": _OTHER,
     "permanent": False,
     "media_type": "message/rfc822",
     "outcome": "comment",
     "policy": "standard-support 3",
+    "present": False,
     "priority": "high",
     "rejected": ({"ticket_id": _OTHER, "rule": "number", "why": "stranger"},),
     "reason": "waiting for the carrier's answer",
@@ -74,27 +105,37 @@ _VALUES: dict[str, Any] = {
     "recipients": (_CUSTOMER, _TWIN),
     "refused": (_TWIN,),
     "requester_id": _CUSTOMER,
+    "requester_wait_seconds": 18_000.75,
+    "required": True,
     "resolution": "replacement sent",
     "retry_at": datetime(2026, 3, 4, 11, 46, 7, 250_000, tzinfo=UTC),
     "rule": "signed_reference",
     "rules_version": "3",
     "score": 4,
     "seconds": 1_260,
+    "sha256": hashlib.sha256(_POLICY.encode()).hexdigest(),
     "signs": ("List-Id", "Precedence"),
     "size": 48_213,
+    "skills": ("refunds", "hardware"),
     "source_id": _OTHER,
     "split_from": _OTHER,
     "status": "on_hold",
+    "step": "device wiped",
+    "steps": ("label printed", "device wiped"),
     "subcategory": "damaged parcel",
     "tags": ("fragile", "priority customer"),
     "target": "first_reply",
     "tickets": (_OTHER,),
     "target_id": _OTHER,
     "team_id": "logistics",
+    "teams": ("accounts", "service-desk"),
     "ticket_id": _TICKET,
     "ticket_version": 3,
+    "to": ("team:leads", "agent:ana"),
+    "until": datetime(2026, 3, 9, 7, 0, tzinfo=UTC),
     "urgency": "medium",
     "version": 3,
+    "warned_at": datetime(2026, 3, 5, 15, 45, tzinfo=UTC),
 }
 _SPECIAL: dict[tuple[str, str], Any] = {
     ("customer.identified", "kind"): "mail",
@@ -110,6 +151,10 @@ _SPECIAL: dict[tuple[str, str], Any] = {
     ("customer.released", "source_id"): _TWIN,
     ("customer.registered", "external"): "CRM-118842",
     ("message.decided", "reason"): "closed meanwhile",
+    ("agent.presence_changed", "reason"): "training",
+    ("ticket.policy_decided", "policy"): "standard/3",
+    ("ticket.measured", "policy"): "standard/3",
+    ("ticket.sla_withdrawn", "reason"): "merged",
     ("ticket.redacted", "reason"): "card number in the text",
     ("ticket.reopened", "reason"): "the replacement arrived damaged too",
 }
