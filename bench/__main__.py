@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from bench.calendars import calendars
 from bench.commands import commands, commands_32
 from bench.delay import delay
 from bench.growth import growth
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "stream": stream,
     "delay": delay,
     "mail": mail,
+    "calendars": calendars,
     "rebuild": rebuilding,
     "growth": growth,
     "memory": memory,

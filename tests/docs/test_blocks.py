@@ -14,8 +14,9 @@ from uuid import UUID, uuid4, uuid5
 
 import psycopg
 import pytest
+import yaml
 
-from ticketcore import Actor, Role, Settings, TicketCore
+from ticketcore import Actor, Calendar, CalendarSpec, Role, Settings, TicketCore
 from ticketcore.aio import AsyncTicketCore
 from ticketcore.store.codec import Codec
 
@@ -125,9 +126,19 @@ def test_the_mail_of_the_page_on_mail_is_read() -> None:
     assert names["mail"].references == ("1@example.org", "2@desk.example")
 
 
+def test_the_calendar_of_the_page_on_calendars_counts_as_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("docs/calendars.md", "python")
+    exec(compile(code, "docs/calendars.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == code.rpartition("# ")[2].strip()
+    (document,) = blocks("docs/calendars.md", "yaml")
+    for calendar in yaml.safe_load(document).values():
+        Calendar.of(CalendarSpec.model_validate(calendar))
+
+
 def test_every_block_of_code_is_run_by_a_test() -> None:
     counted = {page.name: len(blocks(str(page.relative_to(ROOT)), "python")) for page in (ROOT / "docs").glob("*.md")}
     assert {name: count for name, count in counted.items() if count} == {
+        "calendars.md": 1,
         "embedding.md": 2,
         "import.md": 1,
         "intake.md": 1,
