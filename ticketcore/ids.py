@@ -128,7 +128,7 @@ def agent_stream_id(agent_id: str, log: str) -> UUID:
 
     Two names can have one id, rarely: the first one keeps it, and describing the other is refused.
     """
-    digest = int.from_bytes(hashlib.sha256(agent_id.encode()).digest()[:5], "big")
+    digest = int.from_bytes(hashlib.sha256(agent_id.encode(errors="surrogatepass")).digest()[:5], "big")
     return aggregate_id(Number(Kind.AGENT, 0, digest or 1), log)
 
 

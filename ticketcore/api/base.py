@@ -10,7 +10,7 @@ from ticketcore.attachments import Limits, judged, require_kept
 from ticketcore.domain.commands import Command, build
 from ticketcore.domain.types import Direction, Role
 from ticketcore.errors import BadNumber, NotFound, as_name
-from ticketcore.ids import Kind, aggregate_id, parse_number
+from ticketcore.ids import Kind, agent_stream_id, aggregate_id, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,10 @@ class Api:
 
     def _customer(self, name: Name | None) -> UUID | None:
         return None if name is None else self._id(name, Kind.CUSTOMER)
+
+    def _agent(self, agent_id: str) -> UUID:
+        """Return the id of an agent's stream; a value that is no agent's id gets one too, and is refused as such after."""
+        return agent_stream_id(str(agent_id), self._log.name)
 
     def _writer(self, name: Name | None, by: Actor, direction: object) -> UUID | None:
         """Return who writes an inbound message: as named, else the customer who acts."""

@@ -17,7 +17,7 @@ from ticketcore.ids import Kind
 from ticketcore.replay import Clock
 
 __all__ = [
-    "Attached", "CustomerHistory", "MatchCustomer", "Queue", "ReadEvents", "ShowCustomer", "ShowTicket", "TicketHistory", "asked",
+    "Asking", "Attached", "CustomerHistory", "MatchCustomer", "Queue", "ReadEvents", "ShowCustomer", "ShowTicket", "TicketHistory", "asked",
     "asked_identity", "checked", "checked_name",
 ]  # fmt: skip
 
@@ -86,6 +86,12 @@ class CustomerHistory(_Given):
 
 class _FindCustomer(_Given):
     WHAT: ClassVar[str] = "find a customer"
+
+
+class Asking(_Given):
+    """Who asks about policies or agents."""
+
+    WHAT: ClassVar[str] = "see policies or agents"
 
 
 class ShowCustomer(_Given):

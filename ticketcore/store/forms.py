@@ -34,7 +34,7 @@ _ACTORS = 16_384
 """How many actors are remembered."""
 _ABSENT = Annotated[str, msgspec.Meta(min_length=1, max_length=0)]
 """The type of what is never stored: nothing fits it."""
-_FINER = re.compile(rb"\.\d{7}").search
+_FINER = re.compile(rb"\d:\d\d\.\d{7}").search
 """Perhaps a time with more than microseconds, which the validator cuts off and msgspec rounds."""
 
 _new = object.__new__
