@@ -12,9 +12,9 @@ from weakref import WeakSet
 from ticketcore.api.customer_queries import CustomerQueries
 from ticketcore.api.deliveries import DeliveryCommands
 from ticketcore.api.messages import MessageCommands
+from ticketcore.api.notices import Notices
 from ticketcore.api.policies import PolicyCommands
 from ticketcore.api.senders import Senders
-from ticketcore.api.status import StatusQueries
 from ticketcore.api.tickets import TicketCommands
 from ticketcore.cache import StateCache
 from ticketcore.execute import Executor
@@ -49,9 +49,7 @@ T = TypeVar("T")
 _OPEN: WeakSet[TicketCore] = WeakSet()
 
 
-class TicketCore(
-    TicketCommands, PolicyCommands, DeliveryCommands, Senders, CustomerQueries, MessageCommands, StatusQueries
-):
+class TicketCore(TicketCommands, PolicyCommands, DeliveryCommands, Senders, CustomerQueries, MessageCommands, Notices):
     """Commands and queries of one log.
 
     Open it once per process and share it: it is thread-safe, and usable in a forked child. It leaves the host's

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.cli.conftest import Cli, Desk
 from ticketcore import Settings, TicketCore
-from ticketcore.domain.types import Actor
+from ticketcore.domain.types import Actor, Role
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -47,3 +49,16 @@ def test_what_is_wrong_is_told(own_cli: Cli, desk: Desk) -> None:
     assert "TICKETCORE_SMTP_HOST is not set" in said
     said = own_cli.fails(3, "worker", "outgoing", TICKETCORE_SMTP_HOST="127.0.0.1")
     assert "TICKETCORE_MAIL_FROM is not set" in said
+
+
+def test_a_customer_rates_by_a_link(own_cli: Cli, desk: Desk) -> None:
+    values = {"dsn": own_cli.settings["TICKETCORE_DSN"], "key_file": own_cli.settings["TICKETCORE_KEY_FILE"]}
+    more = {"inline": False, "mail_from": "help@example.org", "base_url": "https://help.example.org/t"}
+    policy = Actor(role=Role.POLICY, id="default", version="1")
+    with TicketCore.open(Settings.model_validate({**values, **more})) as core:
+        text = core.notice(desk.solved, "survey", by=policy, now=datetime.now(UTC)).text
+    token = (text or "").partition("/t/rate/")[2].split()[0]
+    assert f"{desk.solved} was rated 5" in own_cli.ok("ticket", "rate", "--token", token, "--score", 5, desk.solved)
+    assert own_cli.json("ticket", "show", desk.solved)["score"] == 5
+    assert own_cli.json("ticket", "rate", "--token", token, "--score", 5)["repeated"] is True
+    assert "each solution is rated once" in own_cli.fails(5, "ticket", "rate", "--token", token, "--score", 1)

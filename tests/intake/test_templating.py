@@ -11,7 +11,8 @@ from ticketcore.intake.templating import BUILT_IN, PLACEHOLDERS, Templates, lang
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "sv")
 VALUES: dict[str, str | None] = {
-    "number": "T-2026-000042-6", "customer_name": "Kim Öz", "company": "Example", "status_link": "https://x.example/t/abc"
+    "number": "T-2026-000042-6", "customer_name": "Kim Öz", "company": "Example", "status_link": "https://x.example/t/abc",
+    "rating_link": "https://x.example/t/rate/def", "expires": "2026-12-24", "reopen_days": "14",
 }  # fmt: skip
 
 
@@ -26,10 +27,23 @@ def test_every_language_has_every_template(language: str) -> None:
     for name in templates.names():
         assert (BUILT_IN / language / "replies" / f"{name}.txt").is_file()
         assert templates.render(f"replies/{name}", language, VALUES)
+    own = {"survey": ("rate/def", "2026-12-24"), "closing": ("14",)}
+    for name in templates.names("notices"):
+        assert (BUILT_IN / language / "notices" / f"{name}.txt").is_file()
+        said = templates.render(f"notices/{name}", language, VALUES)
+        assert all(word in said for word in ("T-2026-000042-6", *own.get(name, ("/t/abc",))))
+
+
+def test_a_closing_notice_without_a_window_promises_none() -> None:
+    said = Templates().render("notices/closing", "en", {**VALUES, "reopen_days": None})
+    assert said == (
+        "Dear Kim Öz,\n\nWe have heard nothing more on ticket T-2026-000042-6 and take it to be settled, so it is closed now."
+        "\n\nExample"
+    )
 
 
 def test_all_built_in_templates_are_valid() -> None:
-    assert Templates().check() == 8 * 5 + 2
+    assert Templates().check() == 8 * 9 + 2
 
 
 @pytest.mark.parametrize(("language", "default", "expected"), [
@@ -90,6 +104,11 @@ def test_a_missing_folder_names_its_setting(tmp_path: Path) -> None:
 def test_an_unknown_template_lists_the_known_ones(name: str) -> None:
     with pytest.raises(NotFound, match=r"no template .* \(the reply templates are more-information, solved\)"):
         Templates().render(name, "en", {})
+
+
+def test_an_unknown_notice_lists_the_notices() -> None:
+    with pytest.raises(NotFound, match=r"no template .* \(the notices are closing, escalated, reminder, survey\)"):
+        Templates().render("notices/nothing", "en", {})
 
 
 @given(st.text())

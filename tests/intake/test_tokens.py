@@ -164,6 +164,28 @@ def test_a_link_is_valid_until_it_expires(ticket: UUID, seconds: int) -> None:
         TOKENS.read_link(token, expires + timedelta(seconds=1))
 
 
+@given(tickets, st.integers(1, 2**31 - 1), st.integers(0, 4_000_000_000))
+def test_a_rating_names_ticket_customer_and_solution(ticket: UUID, solved: int, seconds: int) -> None:
+    expires = datetime.fromtimestamp(seconds, UTC)
+    token = TOKENS.rating_token(ticket, CUSTOMER, solved, expires)
+    assert re.fullmatch(r"[a-z2-7]{64}", token)
+    assert TOKENS.read_rating(f" {token.upper()}\n", expires) == (ticket, CUSTOMER, solved)
+    with pytest.raises(LinkExpired):
+        TOKENS.read_rating(token, expires + timedelta(seconds=1))
+    with pytest.raises(LinkForged):
+        TOKENS.read_link(token, expires)
+    with pytest.raises(LinkForged):
+        TOKENS.read_rating(TOKENS.link_token(ticket, CUSTOMER, expires), expires)
+
+
+@given(st.integers(0, 63), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
+def test_a_changed_rating_token_is_forged(at: int, other: str) -> None:
+    token = TOKENS.rating_token(TICKET, CUSTOMER, 5, NOW)
+    assume(token[at] != other)
+    with pytest.raises(LinkForged):
+        TOKENS.read_rating(token[:at] + other + token[at + 1 :], NOW)
+
+
 def test_a_link_needs_a_time_with_its_zone() -> None:
     with pytest.raises(ValueError, match=r"expires is 2026-11-28T09:00:00, expected a time with its zone"):
         TOKENS.link_token(TICKET, CUSTOMER, NOW.replace(tzinfo=None))

@@ -15,7 +15,7 @@ from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.delivery_events import DeliveryAttempted
 from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.types import Actor, Channel, Direction, IdentityKind
+from ticketcore.domain.types import Actor, Channel, Direction, IdentityKind, Role
 from ticketcore.errors import CommandReused, ConfigurationError, Forgotten, NotFound, TicketClosed
 from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of, number_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.execution import Recorded
 
-__all__ = ["ACKNOWLEDGEMENT", "Correspondence", "Parcel"]
+__all__ = ["ACKNOWLEDGEMENT", "Correspondence", "Parcel", "language_of", "recipients_of"]
 
 ACKNOWLEDGEMENT = Actor.system("acknowledgement")
 """Who writes acknowledgements: no agent, so they count as no reply."""
@@ -95,7 +95,7 @@ class Correspondence(Queries):
         id_ = self._find_ticket(ticket)
         events = [r.event for r in self._recorded(id_, by, Action.SHOW_TICKET)]
         state, people = cast("Ticket", project(None, id_, events)), self._people()
-        known = language or _language(people, state, events)
+        known = language or language_of(people, state, events)
         return self.templates.render(f"replies/{name}", known, self._values(people, state, events, by))
 
     def acknowledgement(
@@ -108,7 +108,7 @@ class Correspondence(Queries):
         events = [r.event for r in self._recorded(id_, ACKNOWLEDGEMENT, Action.SHOW_TICKET)]
         state = cast("Ticket", project(None, id_, events))
         told, people = state._replace(requester_id=self._customer(customer) or state.requester_id), self._people()
-        known = _language(people, told, events, language)
+        known = language_of(people, told, events, language)
         values = self._values(people, told, events, ACKNOWLEDGEMENT)
         return self.templates.render("acknowledgement", known, values), known
 
@@ -153,9 +153,9 @@ class Correspondence(Queries):
         if comment in state.redacted or (event.sealed is not None and event.body is None and not event.attachments):
             raise Unsendable("unreadable", "the comment was redacted or its customer forgotten")
         sources = self._sources(events)
-        found = _recipients(people, state, events, sources)
-        acknowledgement = event.meta.actor == ACKNOWLEDGEMENT
-        if acknowledgement:  # its link is the requester's own
+        found = recipients_of(people, state, events, sources)
+        acknowledgement, notice = event.meta.actor == ACKNOWLEDGEMENT, event.meta.actor.role is Role.POLICY
+        if acknowledgement or notice:  # its link is the requester's own
             found = [one for one in found if one[0] == people.standing(state.requester_id)]
         if not found:
             raise Unsendable("no_address", "neither the requester nor a participant has a mail address")
@@ -163,7 +163,7 @@ class Correspondence(Queries):
         sender = self._sender()
         tokens, plus = self.tokens, self._settings.plus_mailbox is not None
         message_id = _known_id(events, comment) or tokens.message_id(id_, comment)
-        language = event.language or _language(people, state, events)
+        language = event.language or language_of(people, state, events)
         origins = {version: source.message_id for version, source in sources.items() if source.message_id}
         mail = Mail(
             ticket=id_,
@@ -182,6 +182,7 @@ class Correspondence(Queries):
             opened_at=state.opened_at,
             language=language,
             acknowledgement=acknowledgement,
+            notice=notice,
             attachments=self._files(event),
         )
         bounces = tokens.bounce_address(id_, comment) if plus else sender[1]
@@ -267,13 +268,13 @@ class Correspondence(Queries):
         return (state if isinstance(state, Customer) else None), self._opened(events)
 
 
-def _language(people: People, state: Ticket, events: Sequence[Event], detected: str | None = None) -> str | None:
+def language_of(people: People, state: Ticket, events: Sequence[Event], detected: str | None = None) -> str | None:
     """Return the customer's language: as stated, else of the message, else of the ticket."""
     stated = people.language(people.standing(state.requester_id))
     return stated or detected or cast("ev.Opened", events[0]).language
 
 
-def _recipients(
+def recipients_of(
     people: People, state: Ticket, events: Sequence[Event], sources: dict[int, mv.Received]
 ) -> list[tuple[UUID, str, str]]:
     """Return customer, name and address of whoever a mail goes to, the requester first; who has none is left out."""

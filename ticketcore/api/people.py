@@ -50,6 +50,11 @@ class People:
         state = None if customer is None else self._customer(customer)[0]
         return state.language if state else None
 
+    def forgotten(self, customer: UUID) -> bool:
+        """Return whether the customer was forgotten, or there is no such customer."""
+        state = self._customer(customer)[0]
+        return state is None or state.forgotten
+
     def addresses(self, customer: UUID) -> list[str]:
         """Return a customer's mail addresses, the best to write to first: verified ones, then the latest."""
         found: list[tuple[bool, int, str]] = []

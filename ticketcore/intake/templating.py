@@ -28,6 +28,9 @@ PLACEHOLDERS = {
     "agent": "the id of the agent who writes",
     "status_link": "a signed link to the ticket's state, where TICKETCORE_BASE_URL is set",
     "text": "what the agent wrote (reply.txt)",
+    "rating_link": "a signed link by which the customer rates the solution, where TICKETCORE_BASE_URL is set",
+    "expires": "the date until which that link is valid, as in 2026-12-24",
+    "reopen_days": "for how many days after its closing an answer opens the ticket again, where the policy says so",
     "greeting": "the text of greeting.txt, or of greeting_unnamed.txt where no name is known",
     "signature": "the text of signature.txt",
 }
@@ -63,7 +66,7 @@ class Templates:
         """Return a template's text with *values* in place; greeting and signature are rendered from their own.
 
         Args:
-            name: ``acknowledgement``, ``reply``, or ``replies/NAME``.
+            name: ``acknowledgement``, ``reply``, ``replies/NAME`` (agents') or ``notices/NAME`` (rules').
             language: BCP 47, ``None`` for the default.
             values: by placeholder; missing or ``None``: not known.
         Raises:
@@ -80,7 +83,7 @@ class Templates:
         return _filled(_parsed(path, path.stat().st_mtime_ns), known)
 
     def names(self, folder: str = "replies") -> tuple[str, ...]:
-        """Return the names of the agents' reply templates, in any language."""
+        """Return the names of the templates in a folder, in any language: agents' replies, rules' ``notices``."""
         return tuple(sorted({path.stem for root in self._folders for path in root.glob(f"*/{folder}/*.txt")}))
 
     def check(self) -> int:
@@ -108,8 +111,9 @@ class Templates:
                     path = folder.joinpath(tag, *parts).with_suffix(".txt")
                     if path.is_file():
                         return path
-        known = ", ".join(self.names())
-        raise NotFound("template", repr(name[:60]), f"the reply templates are {known}")
+        notice = parts[0] == "notices"
+        known = ", ".join(self.names("notices" if notice else "replies"))
+        raise NotFound("template", repr(name[:60]), f"the {'notices' if notice else 'reply templates'} are {known}")
 
 
 _PARTS = ("greeting", "greeting_unnamed", "signature")

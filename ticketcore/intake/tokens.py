@@ -7,6 +7,7 @@ ticket token    ``T-2026-000042-6.SIG``                reply address ``support+T
 message token   ``T-2026-000042-6.17.SIG``             Message-ID ``<TOKEN@example.org>``, bounce address; 17 is the
                                                        version of the comment's event
 link token      56 characters                          a link to a ticket's state, for one customer, until it expires
+rating token    64 characters                          a link by which one customer rates one solution, until it expires
 ==============  =====================================  ==============================================================
 
 ``SIG`` is HMAC-SHA256 over purpose, ticket id (it holds the log's name) and version, truncated to 80 bits (RFC 2104, 5:
@@ -147,12 +148,8 @@ class Tokens:
         Raises:
             ValueError: *expires* is naive.
         """
-        if expires.utcoffset() is None:
-            raise ValueError(
-                f"cannot make a link token: expires is {expires.isoformat()}, expected a time with its zone"
-            )
-        body = _packed(ticket) + _packed(customer) + int(expires.timestamp()).to_bytes(5, "big")
-        return _base32(body + self._link_signature(body))
+        body = _packed(ticket) + _packed(customer) + _seconds("a link token", expires)
+        return _base32(body + self._link_signature(b"link\0", body))
 
     def read_link(self, token: str, now: datetime) -> tuple[UUID, UUID]:
         """Return ticket and customer of a link token.
@@ -164,17 +161,28 @@ class Tokens:
             LinkForged: it was changed, is incomplete, or is another log's.
             LinkExpired: it was valid until before *now*.
         """
-        try:
-            raw = b32decode(token.strip().upper())
-        except ValueError:
-            raise LinkForged(len(token)) from None
-        body, signature = raw[:-_LINK_SIGNATURE_BYTES], raw[-_LINK_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._link_signature(body)):
-            raise LinkForged(len(token))
-        expires = datetime.fromtimestamp(int.from_bytes(body[14:19], "big"), UTC)
-        if now > expires:
-            raise LinkExpired(expires)
+        body = self._read(b"link\0", token, now)
         return self._unpacked(Kind.TICKET, body[:7]), self._unpacked(Kind.CUSTOMER, body[7:14])
+
+    def rating_token(self, ticket: UUID, customer: UUID, solved: int, expires: datetime) -> str:
+        """Return what a link carries by which a customer rates how a ticket was solved.
+
+        Args:
+            ticket: its id.
+            customer: who may rate by it.
+            solved: version of the event that solved the ticket.
+            expires: aware; whole seconds.
+        Raises:
+            ValueError: *expires* is naive.
+        """
+        body = _packed(ticket) + _packed(customer) + _seconds("a rating token", expires) + solved.to_bytes(5, "big")
+        return _base32(body + self._link_signature(b"rating\0", body))
+
+    def read_rating(self, token: str, now: datetime) -> tuple[UUID, UUID, int]:
+        """Return ticket, customer and the solving event's version of a rating token; raises as :meth:`read_link`."""
+        body = self._read(b"rating\0", token, now)
+        ticket, customer = self._unpacked(Kind.TICKET, body[:7]), self._unpacked(Kind.CUSTOMER, body[7:14])
+        return ticket, customer, int.from_bytes(body[19:], "big")
 
     def _plus(self, token: str) -> str:
         if self._reply is None:
@@ -212,8 +220,22 @@ class Tokens:
         content = b"ticket\0" if version is None else b"message\0" + version.to_bytes(8, "big")
         return _base32(hmac.digest(self._secret, content + ticket.bytes, sha256)[:_SIGNATURE_BYTES])
 
-    def _link_signature(self, body: bytes) -> bytes:
-        return hmac.digest(self._secret, b"link\0" + body + self._log.encode(), sha256)[:_LINK_SIGNATURE_BYTES]
+    def _read(self, purpose: bytes, token: str, now: datetime) -> bytes:
+        """Return what a link's token says: ticket and customer (7 bytes each), when it expires (5), more."""
+        try:
+            raw = b32decode(token.strip().upper())
+        except ValueError:
+            raise LinkForged(len(token)) from None
+        body, signature = raw[:-_LINK_SIGNATURE_BYTES], raw[-_LINK_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._link_signature(purpose, body)):
+            raise LinkForged(len(token))
+        expires = datetime.fromtimestamp(int.from_bytes(body[14:19], "big"), UTC)
+        if now > expires:
+            raise LinkExpired(expires)
+        return body
+
+    def _link_signature(self, purpose: bytes, body: bytes) -> bytes:
+        return hmac.digest(self._secret, purpose + body + self._log.encode(), sha256)[:_LINK_SIGNATURE_BYTES]
 
     def _unpacked(self, kind: Kind, packed: bytes) -> UUID:
         value = int.from_bytes(packed, "big")
@@ -222,6 +244,12 @@ class Tokens:
 
 def _base32(content: bytes) -> str:
     return b32encode(content).decode().rstrip("=").lower()
+
+
+def _seconds(what: str, expires: datetime) -> bytes:
+    if expires.utcoffset() is None:
+        raise ValueError(f"cannot make {what}: expires is {expires.isoformat()}, expected a time with its zone")
+    return int(expires.timestamp()).to_bytes(5, "big")
 
 
 def _packed(id_: UUID) -> bytes:

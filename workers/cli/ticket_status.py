@@ -1,4 +1,4 @@
-"""``ticketcore ticket status`` and ``ticket link``: how a ticket stands, for whoever is entitled."""
+"""``ticketcore ticket status``, ``ticket link`` and ``ticket rate``: what customers do by signed links."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from ticketcore.domain.types import Role
 from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.entry import tell
 from workers.cli.output import cell, console, facts, heading, print_json, say, text
 
 if TYPE_CHECKING:
@@ -84,5 +85,18 @@ def attachment(
             file.write(part)
 
 
-commands: list[Callable[..., None]] = [status, link, attachment]
+def rate(
+    token: Annotated[str, typer.Option(help="Of a survey's link; who has it acts as its customer.")],
+    score: Annotated[int, typer.Option(min=1, max=5, help="1 (bad) to 5 (good).")],
+    number: Annotated[str | None, typer.Argument(help="The ticket's number; may be left out.")] = None,
+    remark: Annotated[str | None, typer.Option(help="Anything more the customer says.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Record the customer's satisfaction by the link of a survey: once for each time that the ticket was solved."""
+    with opened() as core:
+        done = core.rate_by_link(token, score=score, remark=remark, ticket=number)
+    tell(done, f"was rated {score}", json=json)
+
+
+commands: list[Callable[..., None]] = [status, link, attachment, rate]
 """What is added to ``ticketcore ticket``."""

@@ -64,6 +64,7 @@ class Mail(NamedTuple):
         marker: the signed text at its end by which a quoted body finds the ticket.
         language: BCP 47.
         acknowledgement: it says only that a message came in: a robot wrote it, and no robot is to answer it.
+        notice: a rule wrote it, not in answer to a message: no robot is to answer it, and its bounces count.
         opened_at: when the ticket was opened; begins Outlook's index of the conversation.
     """
 
@@ -83,6 +84,7 @@ class Mail(NamedTuple):
     reply_to: str | None = None
     language: str | None = None
     acknowledgement: bool = False
+    notice: bool = False
     attachments: Sequence[OutgoingFile] = ()
 
 
@@ -131,6 +133,9 @@ def build(mail: Mail) -> bytes:
         message["Auto-Submitted"] = "auto-replied"  # RFC 3834, 5
         message["X-Auto-Response-Suppress"] = "All"  # Exchange
         message["Precedence"] = "bulk"  # vacation programs older than RFC 3834
+    elif mail.notice:
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5
+        message["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # Exchange; what tells of failures may come
     text = f"{mail.text.rstrip()}\n\n{mail.marker}\n".lstrip("\n")
     message.set_content(text, charset="utf-8", cte="quoted-printable")
     html = html_of(mail.text, mail.marker, mail.language)
