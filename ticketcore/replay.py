@@ -82,6 +82,15 @@ class Message(Frozen):
     attachments: tuple[dict[str, object], ...] = ()
 
 
+class ChecklistView(Frozen):
+    """A checklist of a ticket: all of its steps in order, and those that are ticked. ``required``: people can't solve it before."""
+
+    name: str
+    steps: tuple[str, ...]
+    ticked: tuple[str, ...] = ()
+    required: bool = False
+
+
 class TicketView(Frozen):
     """A ticket at an instant.
 
@@ -121,6 +130,7 @@ class TicketView(Frozen):
     split_off: tuple[str, ...]
     follow_ups: tuple[str, ...]
     sla: dict[str, str]
+    checklists: tuple[ChecklistView, ...]
     score: int | None
     reopens: int
     seconds_logged: int
@@ -190,6 +200,7 @@ def ticket_at(
         split_off=_numbers(state.split_off),
         follow_ups=_numbers(state.follow_ups),
         sla={target.value: value for target, value in state.sla},
+        checklists=tuple(_checklist(known) for known in state.checklists),
         subject=opened.subject,
         fields=fields,
         stated=stated,
@@ -241,8 +252,8 @@ _CUSTOMERS = (
 """What a customer sees of a ticket beside its messages; what is not here is the staff's."""
 _STAFFS: dict[str, Any] = {
     "reason": None, "source_state": None, "participants": (), "team_id": None, "agent_id": None, "tags": (),
-    "impact": None, "urgency": None, "absorbed": (), "links": (), "split_off": (), "sla": {}, "seconds_logged": 0,
-    "fields": {}, "stated": {},
+    "impact": None, "urgency": None, "absorbed": (), "links": (), "split_off": (), "sla": {}, "checklists": (),
+    "seconds_logged": 0, "fields": {}, "stated": {},
 }  # fmt: skip
 
 
@@ -250,6 +261,11 @@ _SAME = (
     "status", "reason", "source_state", "external", "channel", "team_id", "agent_id", "category", "subcategory", "tags",
     "impact", "urgency", "priority", "opened_at", "last_at", "score", "reopens", "seconds_logged",
 )  # fmt: skip
+
+
+def _checklist(known: ticket.Checklist) -> ChecklistView:
+    ticked = tuple(step for step in known.steps if step in known.ticked)
+    return ChecklistView(name=known.name, steps=known.steps, ticked=ticked, required=known.required)
 
 
 def _messages(shown: Sequence[RecordedEvent], state: ticket.Ticket) -> tuple[Message, ...]:

@@ -123,3 +123,27 @@ def test_a_link_shows_a_tickets_state_and_nothing_else(own_cli: Cli, desk: Desk)
     assert "not valid here" in own_cli.fails(7, "ticket", "status", desk.solved, "--token", token[:-1] + "!")
     assert "the ticket it was made for" in own_cli.fails(7, "ticket", "status", desk.fresh, "--token", token)
     assert "expected a token, or a ticket" in own_cli.fails(2, "ticket", "status")
+
+
+def test_a_checklists_steps_are_ticked_before_the_ticket_is_solved(own_cli: Cli, desk: Desk) -> None:
+    steps = ("--step", "label printed", "--step", "device wiped")
+    said = own_cli.ok("ticket", "checklist", desk.fresh, "return", *steps, "--required")
+    assert said.startswith(f"{desk.fresh} has the checklist return (position ")
+    own_cli.ok("ticket", "tick", desk.fresh, "return", "label printed")
+    shown = own_cli.ok("ticket", "show", desk.fresh)
+    assert "checklist return, before it is solved" in shown
+    assert "[x] label printed\n[ ] device wiped\n" in shown
+    assert "steps that are not ticked: 'device wiped'" in own_cli.fails(5, "ticket", "solve", desk.fresh)
+    assert "its steps are 'label printed', 'device wiped'" in own_cli.fails(
+        4, "ticket", "tick", desk.fresh, "return", "sent"
+    )
+    own_cli.ok("ticket", "tick", desk.fresh, "return", "device wiped")
+    own_cli.ok("ticket", "untick", desk.fresh, "return", "label printed")
+    known = own_cli.json("ticket", "show", desk.fresh)["checklists"]
+    assert known == [
+        {
+            "name": "return", "steps": ["label printed", "device wiped"], "ticked": ["device wiped"], "required": True,
+        },
+    ]  # fmt: skip
+    own_cli.ok("ticket", "tick", desk.fresh, "return", "label printed")
+    own_cli.ok("ticket", "solve", desk.fresh)

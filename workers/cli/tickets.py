@@ -11,7 +11,7 @@ from rich.markup import escape
 from ticketcore.domain.types import Role
 from ticketcore.ids import number_of
 from ticketcore.replay import Clock
-from workers.cli import redaction, ticket_entry, ticket_status
+from workers.cli import redaction, ticket_checklists, ticket_entry, ticket_status
 from workers.cli.common import (
     AsOption,
     JsonOption,
@@ -107,6 +107,10 @@ def print_view(view: TicketView) -> None:
         "reopened": view.reopens or None,
         "fields": ", ".join(f"{k}={v}" for k, v in view.fields.items()),
     })  # fmt: skip
+    for known in view.checklists:
+        heading(f"checklist {known.name}" + (", before it is solved" if known.required else ""))
+        for step in known.steps:
+            console.print(f"[{'x' if step in known.ticked else ' '}] {step}", markup=False)
     for message in view.messages:
         _print_message(message)
 
@@ -146,6 +150,6 @@ def _known(name: str, value: object) -> object:
         return value
 
 
-for _command in (*ticket_status.commands, *ticket_entry.commands, *redaction.commands):
+for _command in (*ticket_status.commands, *ticket_entry.commands, *ticket_checklists.commands, *redaction.commands):
     app.command()(_command)
 groups = {"ticket": app}
