@@ -111,7 +111,9 @@ def test_a_repetition_needs_time_between() -> None:
 
 def test_a_warning_comes_before_its_promise_begins() -> None:
     text = "name: a\ncalendar: c\ncalendars: {c: {zone: UTC, hours: always}}\nsla:\n  - {rule: a, when: {}, warn: [4h], targets: {high: {first_reply: 4h}}}\n"
-    with pytest.raises(BadPolicy, match=r"it warns 4h before, and promises 4h, expected less than every priority's longest promise"):
+    with pytest.raises(
+        BadPolicy, match=r"it warns 4h before, and promises 4h, expected less than every priority's longest promise"
+    ):
         load_policy(text)
 
 
@@ -119,7 +121,10 @@ def test_working_time_needs_a_calendar() -> None:
     text = "name: a\nsla:\n  - {rule: a, when: {}, targets: {high: {first_reply: 4h}}}\nfollow_up:\n  - {rule: b, when: {}, after: {business: 4h}, do: [close]}\n"
     with pytest.raises(BadPolicy) as caught:
         load_policy(text)
-    assert [(mistake.line, mistake.problem) for mistake in caught.value.mistakes] == [(3, "it has no calendar"), (5, "it has no calendar")]
+    assert [(mistake.line, mistake.problem) for mistake in caught.value.mistakes] == [
+        (3, "it has no calendar"),
+        (5, "it has no calendar"),
+    ]
 
 
 def test_names_stand_once_in_their_section() -> None:

@@ -9,8 +9,9 @@ from ticketcore.errors import TicketCoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
-__all__ = ["BadPolicy", "Mistake", "did_you_mean", "shown"]
+__all__ = ["BadPolicy", "Mistake", "UnreadablePolicy", "did_you_mean", "shown"]
 
 
 class Mistake(NamedTuple):
@@ -49,6 +50,26 @@ class BadPolicy(TicketCoreError):
         count = len(self.mistakes)
         head = f"cannot take the policy {source}: {count} mistake{'s' if count != 1 else ''}"
         super().__init__("\n  ".join([head, *map(str, self.mistakes)]))
+
+
+class UnreadablePolicy(TicketCoreError):
+    """This release can't read a policy that was adopted: another release adopted it.
+
+    Attributes:
+        version: the policy's.
+        mistakes: what this release takes for wrong in it.
+    """
+
+    code = "unreadable_policy"
+    exit_code = 8
+
+    def __init__(self, version: int, adopted_at: datetime, error: BadPolicy) -> None:
+        self.version, self.adopted_at, self.mistakes = version, adopted_at, error.mistakes
+        super().__init__(
+            f"cannot read policy version {version}, adopted {adopted_at.isoformat(timespec='seconds')}: {error.mistakes[0]}"
+            f"{f', and {len(error.mistakes) - 1} more' if len(error.mistakes) > 1 else ''} (go on with the release that"
+            " adopted it, or adopt one that this release reads: what happens from its effective time on is decided by that)"
+        )
 
 
 def did_you_mean(got: str, known: Iterable[str]) -> str | None:
