@@ -14,6 +14,7 @@ from ticketcore.domain.service_commands import AddChecklist, Notify
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import Assign, Comment, Merge, Prioritise
 from ticketcore.errors import CommandReused, Conflict, InvalidCommand, NotAllowed, NotFound, WrongState
+from ticketcore.policy.errors import BadPolicy
 
 ANA, LEA = Actor.agent("ana"), Actor(role=Role.TEAM_LEAD, id="lea")
 SHOP, ROOT = Actor.system("shop"), Actor(role=Role.OPERATOR, id="root")
@@ -35,6 +36,16 @@ def test_the_first_policy_of_an_empty_log_may_begin_in_the_past_and_no_later_one
         (2, "team_lead lea", None),
     ]
     assert core.adopt_policy(DOCUMENT + "# more\n", by=LEA).position is None
+
+
+def test_a_document_with_mistakes_is_not_adopted(core: TicketCore) -> None:
+    with pytest.raises(BadPolicy, match=r"line 4, column 1 \(blah\): the key 'blah' is unknown"):
+        core.adopt_policy(DOCUMENT + "blah: 1\n", by=LEA)
+    rule = "{field: channel, is: mail}"
+    routing = "".join(f"- {{rule: {name}, when: {rule}, team: desk}}\n" for name in "ab")
+    with pytest.raises(BadPolicy, match=r"line 6, column 3 \(routing.1\): the rule 'b' never counts: .*'a' \(line 5\)"):
+        core.adopt_policy(f"{DOCUMENT}routing:\n{routing}", by=LEA)
+    assert list(core.policies(by=ANA)) == []
 
 
 def test_a_log_without_policies_and_agents_says_so(core: TicketCore) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ticketcore.policy.contradictions import dead_rules
 from ticketcore.policy.document import PolicyDocument
 from ticketcore.policy.errors import BadPolicy, Mistake, did_you_mean, shown
 from ticketcore.policy.key_names import keys_at
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
     from ticketcore.policy.yaml_tree import Path
 
-__all__ = ["load_policy"]
+__all__ = ["check_policy", "load_policy"]
 
 
 def load_policy(text: str, source: str = "document", *, templates: Collection[str] | None = None) -> PolicyDocument:
-    """Return the policy that *text* (YAML) states.
+    """Return the policy that *text* (YAML) states, as it is read once it is adopted.
 
     Args:
         text: at most 100,000 bytes of UTF-8.
@@ -31,6 +32,28 @@ def load_policy(text: str, source: str = "document", *, templates: Collection[st
     Raises:
         BadPolicy: with every mistake, by line and column.
     """
+    return _read(text, source, templates)[0]
+
+
+def check_policy(text: str, source: str = "document", *, templates: Collection[str] | None = None) -> PolicyDocument:
+    """Return the policy that *text* states, where it can be adopted: none of its rules can be proven to be useless.
+
+    Raises:
+        BadPolicy: as :func:`load_policy`; and with every rule that never counts.
+    """
+    document, tree = _read(text, source, templates)
+    mistakes = []
+    for dead in dead_rules(document):
+        places = [f"line {tree.place(path)[0]}" for path in dead.others]
+        problem = dead.problem.replace("{lines}", ", ".join(places))
+        path = ".".join(map(str, dead.path))
+        mistakes.append(Mistake(*tree.place(dead.path), path, problem, dead.expected, dead.remedy))
+    if mistakes:
+        raise BadPolicy(source, mistakes)
+    return document
+
+
+def _read(text: str, source: str, templates: Collection[str] | None) -> tuple[PolicyDocument, Tree]:
     tree = read_tree(text.removeprefix("\ufeff"))
     if tree.data is None or not isinstance(tree.data, dict):
         if not tree.mistakes:
@@ -43,7 +66,7 @@ def load_policy(text: str, source: str = "document", *, templates: Collection[st
     document, mistakes = _validated(tree, templates)
     if document is None or mistakes:
         raise BadPolicy(source, mistakes)
-    return document
+    return document, tree
 
 
 def _validated(tree: Tree, templates: Collection[str] | None) -> tuple[PolicyDocument | None, list[Mistake]]:

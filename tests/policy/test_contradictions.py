@@ -1,0 +1,171 @@
+"""Rules that can never count are refused with the lines of both; what is refused so never counts indeed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ticketcore.policy.conditions import Condition
+from ticketcore.policy.errors import BadPolicy
+from ticketcore.policy.facts import Facts
+from ticketcore.policy.logic import formula, impossible
+from ticketcore.policy.source import check_policy, load_policy
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+VALUES: dict[str, list[Any]] = {
+    "channel": [None, "mail", "phone", "chat"],
+    "category": [None, "billing", "bills", "other"],
+    "tags": [None, frozenset(), frozenset("a"), frozenset("b"), frozenset("ab")],
+    "subject": [None, ("",), ("a refund",), ("refunds", "money back"), ("my money is back",)],
+    "reopens": [None, 0, 1, 2, 3, 4],
+    "age": [None, timedelta(0), timedelta(hours=1), timedelta(hours=2)],
+    "opened": [None, DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)],
+    "opened.time": [None, time(0), time(9), time(12), time(23)],
+    "has_attachments": [None, True, False],
+}
+WORDS = ["refund", "refund*", "money back", "money", "*back"]
+LEAVES: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"field": st.just("channel"), "is": st.sampled_from(["mail", "phone"])}),
+    st.fixed_dictionaries({"field": st.just("channel"), "not_in": st.sampled_from([["mail"], ["mail", "phone"]])}),
+    st.fixed_dictionaries({"field": st.just("category"), "in": st.sampled_from([["billing"], ["billing", "other"]])}),
+    st.fixed_dictionaries({"field": st.just("category"), "starts_with": st.sampled_from(["bill", "billi", "o"])}),
+    st.fixed_dictionaries({"field": st.just("category"), "is_not": st.sampled_from(["billing", "bills"])}),
+    st.fixed_dictionaries({"field": st.just("tags"), "contains_any": st.sampled_from([["a"], ["a", "b"]])}),
+    st.fixed_dictionaries({"field": st.just("tags"), "contains_all": st.sampled_from([["a"], ["a", "b"]])}),
+    st.fixed_dictionaries({"field": st.just("tags"), "not_contains": st.sampled_from("ab")}),
+    st.fixed_dictionaries({"field": st.sampled_from(["tags", "subject", "reopens", "category"]), "is_set": st.booleans()}),
+    st.fixed_dictionaries({"field": st.just("subject"), "contains": st.sampled_from(WORDS)}),
+    st.fixed_dictionaries({"field": st.just("subject"), "not_contains": st.sampled_from(WORDS)}),
+    st.fixed_dictionaries({"field": st.just("subject"), "contains_all": st.lists(st.sampled_from(WORDS), min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"field": st.just("subject"), "matches": st.sampled_from(["^a", "back$"])}),
+    st.fixed_dictionaries({"field": st.just("reopens"), "above": st.sampled_from("0123")}),
+    st.fixed_dictionaries({"field": st.just("reopens"), "below": st.sampled_from("0123")}),
+    st.fixed_dictionaries({"field": st.just("reopens"), "between": st.sampled_from([["0", "1"], ["1", "3"], ["2", "2"]])}),
+    st.fixed_dictionaries({"field": st.just("age"), "above": st.sampled_from(["30m", "90m"])}),
+    st.fixed_dictionaries({"field": st.just("opened"), "before": st.sampled_from(["2026-03-02", "2026-03-03"])}),
+    st.fixed_dictionaries({"field": st.just("opened"), "after": st.sampled_from(["2026-03-02", "2026-03-03T00:00:00Z"])}),
+    st.fixed_dictionaries({"field": st.just("opened"), "not_within": st.just("office")}),
+    st.fixed_dictionaries({"field": st.just("opened"), "within": st.just("office")}),
+    st.fixed_dictionaries({"field": st.just("opened.time"), "between": st.sampled_from([["09:00", "17:00"], ["22:00", "06:00"]])}),
+    st.fixed_dictionaries({"field": st.just("has_attachments"), "is": st.booleans()}),
+)  # fmt: skip
+CONDITIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.dictionaries(
+        st.sampled_from(["all", "any", "none"]), st.lists(inner, min_size=1, max_size=3), min_size=1, max_size=2
+    ),
+    max_leaves=5,
+)
+
+
+class _Office:
+    def is_open(self, at: datetime) -> bool:
+        return at.day == 3
+
+
+def read(written: dict[str, Any]) -> Condition:
+    return Condition.model_validate(written)
+
+
+def facts_of(values: dict[str, Any]) -> Facts:
+    return Facts({name: lambda value=value: value for name, value in values.items()}, {"office": _Office()})  # type: ignore[misc]
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(CONDITIONS, min_size=1, max_size=3),
+    st.lists(st.fixed_dictionaries({name: st.sampled_from(ones) for name, ones in VALUES.items()}), min_size=20, max_size=40),
+)  # fmt: skip
+def test_what_is_proven_impossible_never_happens(written: list[dict[str, Any]], cases: list[dict[str, Any]]) -> None:
+    *before, last = map(read, written)
+    formulas = [formula(last), *(formula(one, positive=False) for one in before)]
+    dead = impossible(formulas, UTC)
+    for case in map(facts_of, cases):
+        first = last.matches(case) and not any(one.matches(case) for one in before)
+        assert not (dead and first)
+
+
+@given(CONDITIONS)
+def test_a_condition_and_its_opposite_never_hold_together(written: dict[str, Any]) -> None:
+    condition = read(written)
+    assert impossible([formula(condition), formula(condition, positive=False)], UTC)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"all": [{"field": "channel", "is": "mail"}, {"field": "channel", "is": "phone"}]},
+        {"all": [{"field": "channel", "in": ["mail", "chat"]}, {"field": "channel", "not_in": ["mail", "chat"]}]},
+        {"all": [{"field": "reopens", "above": "3"}, {"field": "reopens", "below": "3"}]},
+        {"all": [{"field": "age", "above": "2h"}], "none": [{"field": "age", "above": "1h"}]},
+        {"all": [{"field": "tags", "contains": "a"}, {"field": "tags", "not_contains": "a"}]},
+        {"all": [{"field": "tags", "contains": "a"}, {"field": "tags", "is_set": False}]},
+        {"all": [{"field": "subject", "contains": "money back please"}], "none": [{"field": "subject", "contains": "money back"}]},
+        {"all": [{"field": "opened", "before": "2026-01-01"}, {"field": "opened", "after": "2026-01-01"}]},
+        {"all": [{"field": "opened.time", "between": ["22:00", "06:00"]}, {"field": "opened.time", "between": ["06:00", "22:00"]}]},
+        {"all": [{"field": "opened", "within": "office"}, {"field": "opened", "not_within": "office"}]},
+        {"all": [{"field": "has_attachments", "is": True}, {"field": "has_attachments", "is": False}]},
+        {"none": [{"field": "category", "is_set": True}, {"field": "category", "is_set": False}]},
+        {"any": [{"all": [{"field": "category", "is": x}, {"field": "category", "is_not": x}]} for x in "ab"]},
+    ],
+)  # fmt: skip
+def test_contradictions_of_every_kind_are_found(condition: dict[str, Any]) -> None:
+    assert impossible([formula(read(condition))], UTC)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {},
+        {"all": [{"field": "subject", "is": "a"}, {"field": "subject", "is": "b"}]},
+        {"all": [{"field": "category", "starts_with": "a"}, {"field": "category", "ends_with": "b"}]},
+        {"all": [{"field": "reopens", "above": "2"}, {"field": "reopens", "below": "3"}]},
+        {"none": [{"field": "channel", "is": "mail"}, {"field": "channel", "is_not": "mail"}]},
+        {"all": [{"field": "subject", "contains": "refund"}], "none": [{"field": "subject", "contains": "fund"}]},
+    ],
+)  # fmt: skip
+def test_what_may_be_is_let_pass(condition: dict[str, Any]) -> None:
+    assert not impossible([formula(read(condition))], UTC)
+
+
+ROUTING = """name: a
+default_team: desk
+teams: {desk: {}, bills: {}}
+routing:
+  - {rule: mail, when: {field: channel, is: mail}, team: desk}
+  - {rule: phone, when: {field: channel, is: phone}, team: desk}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("{all: [{field: channel, is: mail}, {field: category, is: x}]}", r"line 7, column 5 \(routing.2\): the rule 'late' never counts: wherever it holds, 'mail' \(line 5\) counts before it, expected a case for every rule"),
+        ("{field: channel, in: [mail, phone]}", r"never counts: wherever it holds, one of 'mail', 'phone' \(line 5, line 6\) counts before it"),
+        ("{all: [{field: channel, is: form}, {field: channel, is: chat}]}", r"line 7, column 5 \(routing.2\): the condition of 'late' contradicts itself: it holds of no ticket"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_never_counts_is_refused_with_the_lines_of_those_before_it(rule: str, told: str) -> None:
+    text = f"{ROUTING}  - {{rule: late, when: {rule}, team: bills}}\n"
+    with pytest.raises(BadPolicy, match=told):
+        check_policy(text)
+    assert load_policy(text).routing[2].rule == "late"  # what was adopted once is read for ever
+
+
+def test_nothing_follows_a_rule_for_every_ticket() -> None:
+    with pytest.raises(BadPolicy, match=r"'late' never counts: wherever it holds, 'all' \(line 7\) counts before it"):
+        check_policy(
+            f"{ROUTING}  - {{rule: all, when: {{}}, team: bills}}\n  - {{rule: late, when: {{field: team, is: x}}, team: bills}}\n"
+        )
+    assert check_policy(f"{ROUTING}  - {{rule: all, when: {{}}, team: bills}}\n").routing[2].when.always
+
+
+def test_a_follow_up_that_brings_itself_about_at_once_is_refused() -> None:
+    rule = "  - {rule: spin, when: {field: status, is: solved}, after: %s, since: status, do: [reopen, solve]}\n"
+    with pytest.raises(BadPolicy, match="'spin' brings about what it waits for, at once and without end"):
+        check_policy("name: a\nfollow_up:\n" + rule % "0s")
+    check_policy("name: a\nfollow_up:\n" + rule % "1d")

@@ -1,0 +1,120 @@
+"""Rules that can never count: found before a policy is adopted, by proof from their conditions alone."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from ticketcore.policy.facts import Facts
+from ticketcore.policy.follow_up_rules import Since
+from ticketcore.policy.logic import formula, impossible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import tzinfo
+
+    from ticketcore.policy.document import PolicyDocument
+    from ticketcore.policy.follow_up_rules import FollowUpRule
+    from ticketcore.policy.sections import Rule
+
+__all__ = ["Dead", "dead_rules"]
+
+
+class Dead(NamedTuple):
+    """A rule that can't be meant so.
+
+    Attributes:
+        path: where it stands.
+        others: where the rules stand that take everything before it.
+        problem, expected, remedy: as mistakes have them; ``{lines}`` stands for the others' lines.
+    """
+
+    path: tuple[str | int, ...]
+    others: tuple[tuple[str | int, ...], ...]
+    problem: str
+    expected: str
+    remedy: str
+
+
+def dead_rules(document: PolicyDocument) -> Iterator[Dead]:
+    """Yield every rule of which it is proven that it never counts, or that it never comes to rest."""
+    zone: tzinfo = UTC if document.calendar is None else ZoneInfo(document.calendars[document.calendar].zone)
+    firsts: Mapping[tuple[str, ...], Sequence[Rule]] = {
+        ("classification",): document.classification,
+        ("priority", "rules"): document.priority.rules,
+        ("routing",): document.routing,
+        ("sla",): document.sla,
+    }
+    for section, rules in firsts.items():
+        yield from _first_match(section, rules, zone)
+    for index, rule in enumerate(document.follow_up):
+        if impossible([formula(rule.when)], zone):
+            yield _never(("follow_up", index), rule.rule)
+        elif _restless(rule):
+            problem = f"the rule {rule.rule!r} brings about what it waits for, at once and without end"
+            yield Dead(("follow_up", index), (), problem, "after of more than 0s, or other actions", "say how long")
+    for name, checklist in document.checklists.items():
+        if checklist.when is not None and impossible([formula(checklist.when)], zone):
+            yield _never(("checklists", name), name)
+
+
+def _first_match(section: tuple[str, ...], rules: Sequence[Rule], zone: tzinfo) -> Iterator[Dead]:
+    passed: list[int] = []  # those before that can count
+    for index, rule in enumerate(rules):
+        path: tuple[str | int, ...] = (*section, index)
+        if impossible([formula(rule.when)], zone):
+            yield _never(path, rule.rule)
+            continue
+        found = _takers(rules, index, passed, zone)
+        if found:
+            names = ", ".join(repr(rules[one].rule) for one in found)
+            one_of = "one of " if len(found) > 1 else ""
+            problem = (
+                f"the rule {rule.rule!r} never counts: wherever it holds, {one_of}{names} ({{lines}}) counts before it"
+            )
+            others: tuple[tuple[str | int, ...], ...] = tuple((*section, one) for one in found)
+            yield Dead(
+                path, others, problem, "a case for every rule", "put it above, narrow what is above, or remove it"
+            )
+            continue
+        passed.append(index)
+
+
+def _takers(rules: Sequence[Rule], index: int, passed: Sequence[int], zone: tzinfo) -> tuple[int, ...]:
+    """Return which rules before one take all its cases: a single one where one alone does."""
+    holds, fields = formula(rules[index].when), rules[index].when.fields
+    related = [one for one in passed if rules[one].when.fields & fields or rules[one].when.always]
+    if not related:
+        return ()
+    opposites = [formula(rules[one].when, positive=False) for one in related]
+    for one, opposite in zip(related, opposites, strict=True):
+        if impossible([holds, opposite], zone):
+            return (one,)
+    together = len(related) <= _MOST and impossible([holds, *opposites], zone)
+    return tuple(related) if together else ()
+
+
+_MOST = 40
+"""How many rules are looked at together: the search grows with the square."""
+
+
+def _never(path: tuple[str | int, ...], name: str) -> Dead:
+    problem = f"the condition of {name!r} contradicts itself: it holds of no ticket"
+    return Dead(path, (), problem, "a condition that some ticket fulfils", "correct it, or remove the rule")
+
+
+def _restless(rule: FollowUpRule) -> bool:
+    """Return whether the rule leaves a status, comes back to it at once, and asks for nothing else."""
+    if not rule.after.at_once or rule.since not in (Since.STATUS, Since.SOLVED, Since.CLOSED):
+        return False
+    states = [_STATES[action.kind] for action in rule.do if action.kind in _STATES]
+    if len(set(states)) < 2 or rule.when.fields - {"status"}:  # noqa: PLR2004 there and back
+        return False
+    last = states[-1]
+    if rule.since is not Since.STATUS and rule.since.value != last:
+        return False
+    return rule.when.matches(Facts({"status": lambda: last}))
+
+
+_STATES = {"solve": "solved", "close": "closed", "reopen": "open"}
