@@ -27,6 +27,7 @@ COMMANDS = {
         "customers",
         "Customers and organisations: who they are, their correspondence, merging, import, forgetting.",
     ),
+    "policy": ("policies", "Policies: check, compare, adopt, show; explain what rules decided about a ticket."),
     "report": ("report", "Figures from the read models: per team, never per agent."),
     "events": ("log", "List events of the log by position; with --json one object a line."),
     "import": ("importing", "Import another system's log; killed, the same command goes on."),
