@@ -16,6 +16,7 @@ from uuid import UUID
 
 from ticketcore import Actor, Channel, Recorded, Role, TicketCore, TicketView
 from ticketcore.errors import WrongState
+from ticketcore.policy.shipped import default_policy
 
 shop = Actor.system("shop")
 
@@ -25,6 +26,7 @@ def open_one(core: TicketCore) -> Recorded:
 
 
 with TicketCore.in_memory() as core:
+    core.adopt_policy(default_policy(), by=shop)
     opened = open_one(core)
     again: int | None = open_one(core).position
     view: TicketView = core.show_ticket(opened.number, by=Actor(role=Role.AUDITOR, id="me"))

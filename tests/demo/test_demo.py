@@ -25,6 +25,7 @@ def test_the_demo_goes_the_whole_way_and_a_second_run_doubles_nothing(database: 
     first = run(database, tmp_path, "demo")
     assert first.returncode == 0, first.stderr
     for expected in (
+        "version 1 decides from 2000-01-01 on",
         "Queue, next to take first",
         "Correspondence of C-",
         "by occurred time",

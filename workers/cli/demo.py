@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -21,6 +21,7 @@ from ticketcore.domain.types import Actor
 from ticketcore.errors import InvalidCommand
 from ticketcore.ids import number_of
 from ticketcore.importing.importer import import_file
+from ticketcore.policy.shipped import default_policy
 from ticketcore.replay import Clock
 from ticketcore.setup import create_keys, migrate_all, resolve
 from ticketcore.store.codec import Codec
@@ -32,9 +33,7 @@ from workers.cli.report_tables import print_report
 from workers.demo_plan import make_plan
 from workers.demo_sample import commands_of, play
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _SHOWN = 8
 _PIPED_WIDTH = 140
 _PICKS = {
@@ -88,6 +87,8 @@ def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: 
                 way = through.enter_context(through_kafka(known))
         core = stack.enter_context(TicketCore.open(settings()))
         before = core.log.head()
+        with steps("adopt the default policy", "ticketcore policy adopt default"):
+            _adopt(core)
         if data is None:
             with steps("record the sample"):
                 _record_sample(core)
@@ -114,6 +115,18 @@ def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: 
     table("What took how long", ("step", "seconds"), ((name, f"{seconds:.2f}") for name, seconds in steps.taken))
     differs = bool(picked["figure"] and picked["figure"][0]["differs"])
     _what_next(html, customer, ticket, at, "reassignments_differ_tickets" if differs else "reopenings")
+
+
+def _adopt(core: TicketCore) -> None:
+    """Put the default policy in force from the beginning, which only an empty log allows."""
+    if core.log.head() == 0:
+        core.adopt_policy(default_policy(), effective_at=_BEGINNING, note="demo", by=Actor.system("demo"))
+    adopted = core.policies(by=Actor.system("demo"))
+    if adopted:
+        last = adopted[-1]
+        console.print(f"  version {last.version} decides from {last.effective_at:%Y-%m-%d} on: ticketcore policy show")
+    else:
+        console.print("  not done: this log has a past, and none is rewritten; by hand: ticketcore policy adopt default")
 
 
 def _record_sample(core: TicketCore) -> None:
@@ -188,6 +201,7 @@ def _what_next(html: Path, customer: str | None, ticket: str | None, at: datetim
         *([f"ticketcore ticket show {ticket} --by occurred --at {_before(at)}"] if ticket and at else []),
         *([f"ticketcore customer history {customer} --text"] if customer else []),
         "ticketcore queue --team parcels" if figure == "reopenings" else "ticketcore queue",
+        "ticketcore policy show",
         "ticketcore events --from 1 --json | head",
         "ticketcore verify",
         "ticketcore db stop",
