@@ -169,3 +169,27 @@ def test_a_follow_up_that_brings_itself_about_at_once_is_refused() -> None:
     with pytest.raises(BadPolicy, match="'spin' brings about what it waits for, at once and without end"):
         check_policy("name: a\nfollow_up:\n" + rule % "0s")
     check_policy("name: a\nfollow_up:\n" + rule % "1d")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "opposed"),
+    [
+        ("close", "reopen", True),
+        ("{set_priority: high}", "{set_priority: low}", True),
+        ("{assign: {team: a}}", "{assign: {team: b}}", True),
+        ("close", "{mail: closing}", False),
+        ("close", "close", False),
+    ],
+)
+def test_follow_ups_that_do_the_opposite_at_the_same_moment_are_refused(one: str, other: str, opposed: bool) -> None:
+    rule = "  - {rule: %s, when: {field: status, is: solved}, after: %s, since: solved, do: [%s]}\n"
+    head = "name: a\nteams: {a: {}, b: {}}\ndefault_team: a\nfollow_up:\n"
+    text = head + rule % ("first", "1d", one) + rule % ("second", "1d", other)
+    if opposed:
+        with pytest.raises(
+            BadPolicy, match=r"line 6, .*: the rules 'first' \(line 5\) and 'second' do the opposite at once"
+        ):
+            check_policy(text)
+    else:
+        check_policy(text)
+    check_policy(head + rule % ("first", "1d", one) + rule % ("second", "2d", other))

@@ -54,6 +54,14 @@ def dead_rules(document: PolicyDocument) -> Iterator[Dead]:
         elif _restless(rule):
             problem = f"the rule {rule.rule!r} brings about what it waits for, at once and without end"
             yield Dead(("follow_up", index), (), problem, "after of more than 0s, or other actions", "say how long")
+        for before in range(index):
+            if _opposed(document.follow_up[before], rule):
+                other = document.follow_up[before].rule
+                problem = (
+                    f"the rules {other!r} ({{lines}}) and {rule.rule!r} do the opposite at once, for the same tickets"
+                )
+                others = (("follow_up", before),)
+                yield Dead(("follow_up", index), others, problem, "one of them", "part their conditions, or remove one")
     for name, checklist in document.checklists.items():
         if checklist.when is not None and impossible([formula(checklist.when)], zone):
             yield _never(("checklists", name), name)
@@ -115,6 +123,26 @@ def _restless(rule: FollowUpRule) -> bool:
     if rule.since is not Since.STATUS and rule.since.value != last:
         return False
     return rule.when.matches(Facts({"status": lambda: last}))
+
+
+def _opposed(one: FollowUpRule, other: FollowUpRule) -> bool:
+    """Return whether both are about the same moment of the same tickets, and leave them in another status or priority."""
+    if (one.when, one.after, one.since) != (other.when, other.after, other.since):
+        return False
+    ends = [_end(rule) for rule in (one, other)]
+    return any(ends[0][what] != ends[1][what] for what in ends[0].keys() & ends[1].keys())
+
+
+def _end(rule: FollowUpRule) -> dict[str, str]:
+    found = {}
+    for action in rule.do:
+        if action.kind in _STATES:
+            found["status"] = _STATES[action.kind]
+        elif action.set_priority is not None:
+            found["priority"] = action.set_priority.value
+        elif action.assign is not None and action.assign.team is not None:
+            found["team"] = action.assign.team
+    return found
 
 
 _STATES = {"solve": "solved", "close": "closed", "reopen": "open"}
