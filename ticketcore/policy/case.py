@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.domain.ticket import Ticket
 
-__all__ = ["Case", "Decided", "Mark", "evolve_case", "project_case"]
+__all__ = ["BURST", "Case", "Decided", "Mark", "evolve_case", "project_case"]
 
 _OVER = (Status.SOLVED, Status.CLOSED)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-__all__ = ["BadPolicy", "Mistake", "UnreadablePolicy", "did_you_mean", "shown"]
+__all__ = ["BadPolicy", "Mistake", "PolicyLoop", "UnreadablePolicy", "did_you_mean", "shown"]
 
 
 class Mistake(NamedTuple):
@@ -69,6 +69,26 @@ class UnreadablePolicy(TicketCoreError):
             f"cannot read policy version {version}, adopted {adopted_at.isoformat(timespec='seconds')}: {error.mistakes[0]}"
             f"{f', and {len(error.mistakes) - 1} more' if len(error.mistakes) > 1 else ''} (go on with the release that"
             " adopted it, or adopt one that this release reads: what happens from its effective time on is decided by that)"
+        )
+
+
+class PolicyLoop(TicketCoreError):
+    """A ticket's rules want something because of what rules did, again and again; nothing more is done for it.
+
+    Attributes:
+        ticket: its number.
+        rules: the last that decided, as ``section: rule``.
+        times: how often in a row.
+    """
+
+    code = "policy_loop"
+    exit_code = 5
+
+    def __init__(self, ticket: str, rules: Iterable[str], times: int) -> None:
+        self.ticket, self.rules, self.times = ticket, tuple(rules), times
+        super().__init__(
+            f"cannot go on with the policy on ticket {ticket}: rules answered rules {times} times in a row, the last ones"
+            f" {', '.join(self.rules)}, expected an end (mend the rules and adopt them, or do something on the ticket)"
         )
 
 

@@ -1,0 +1,241 @@
+"""What the policy in force wants done to a ticket now, and when to look at it again. Pure; deciding again gives nothing.
+
+A ticket is reconciled: its sections are asked in order, what each wants is decided by the domain and folded in before the
+next is asked, until none wants anything more. So what comes out is the whole difference between what should be and what
+is recorded. Repeats, crashes, late wake-ups and several workers do no harm: there is nothing left to do twice.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from ticketcore.domain.context import Context
+from ticketcore.domain.decide import decide
+from ticketcore.domain.service_events import PolicyDecided, Section
+from ticketcore.domain.types import Actor, Role, Status
+from ticketcore.policy.case import BURST, evolve_case
+from ticketcore.policy.desk import Desk
+from ticketcore.policy.errors import PolicyLoop
+from ticketcore.policy.known import facts_of
+from ticketcore.policy.outside import NOWHERE
+from ticketcore.policy.steps import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from ticketcore.domain.base import Event
+    from ticketcore.domain.service_events import PolicyDecision
+    from ticketcore.domain.ticket_commands import TicketCommand
+    from ticketcore.policy import steps
+    from ticketcore.policy.case import Case
+    from ticketcore.policy.facts import Facts
+    from ticketcore.policy.outside import Outside
+    from ticketcore.policy.schedule import Adopted, Schedule
+
+__all__ = ["LONGEST_CHAIN", "MOST_STEPS", "SECTIONS", "Part", "Plan", "reconcile"]
+
+LONGEST_CHAIN = 10
+"""After so many commands of policies in a row, each because of the one before, nothing more is done for a ticket."""
+MOST_STEPS = 50
+"""So many steps are taken at once before rules are held to go round."""
+
+
+class Part(NamedTuple):
+    """One section of a policy as the engine runs it.
+
+    Attributes:
+        name: which.
+        steps: what it wants now; asked again until it wants nothing.
+        wake: when it wants something though nothing happens until then.
+    """
+
+    name: Section
+    steps: steps.Section
+    wake: steps.Wake | None = None
+
+
+SECTIONS: tuple[Part, ...] = (
+    # In the order in which they are asked: classification, priority, checklist, routing, assignment, sla, follow_up.
+)
+"""All that policies do."""
+
+
+class Plan(NamedTuple):
+    """What is to be done to a ticket.
+
+    Attributes:
+        policy: name and version of the policy in force; ``None`` where none is, and nothing is to be done.
+        actor: who does it.
+        decisions: of its rules, in order.
+        commands: that carry them out, in order; see :class:`~ticketcore.domain.service_commands.FollowPolicy`.
+        sections: those that decided or commanded anything.
+        wake_at: when to look again though nothing happens until then; ``None`` for never.
+        view: the ticket as it is once all of it is done; ``None`` where no policy looks at it.
+    """
+
+    policy: str | None = None
+    actor: Actor | None = None
+    decisions: tuple[PolicyDecision, ...] = ()
+    commands: tuple[TicketCommand, ...] = ()
+    sections: frozenset[Section] = frozenset()
+    wake_at: datetime | None = None
+    view: View | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be done now."""
+        return not self.decisions and not self.commands
+
+
+def reconcile(
+    events: Sequence[Event],
+    schedule: Schedule,
+    desk: Desk,
+    now: datetime,
+    outside: Outside = NOWHERE,
+    sections: Sequence[Part] | None = None,
+) -> Plan:
+    """Return what the policy in force wants done to the ticket of *events* at *now*.
+
+    Nothing for a ticket whose newest event, those of policies apart, was imported; of a merged one only promises are
+    looked at.
+
+    Args:
+        events: all of the ticket, in order.
+        schedule: the policies that were adopted.
+        desk: the agents.
+        now: aware; where the ticket's newest event is later, that counts.
+        outside: answers what the events do not tell.
+        sections: :data:`SECTIONS` where not given.
+    Raises:
+        PolicyLoop: rules want something because of what rules did, again and again.
+        UnreadablePolicy: this release can't read the policy in force.
+    """
+    if events and events[-1].meta.occurred_at > now:
+        now = events[-1].meta.occurred_at
+    policy = schedule.in_force(now)
+    if policy is None or not events:
+        return Plan(wake_at=schedule.next_change(now) if events else None)
+    state = _State(policy, schedule, desk, now, outside)
+    state.fold(events)
+    case = state.case
+    if case is None:
+        return Plan()
+    later = None if case.ticket.status in _OVER else schedule.next_change(now)
+    if case.newest_imported:
+        return Plan(policy.name, wake_at=later)
+    parts = SECTIONS if sections is None else sections
+    if case.ticket.status is Status.MERGED:
+        parts = [part for part in parts if part.name is Section.SLA]
+    while [part for part in parts if state.follow(part)]:
+        pass
+    in_a_row = case.chain if (now - case.ticket.last_at).total_seconds() < BURST else 0
+    if state.sections and in_a_row >= LONGEST_CHAIN:
+        raise PolicyLoop(case.ticket.number, state.rules or _last_rules(case), case.chain)
+    view = state.view()
+    wakes = [at for part in parts if part.wake is not None and (at := part.wake(view)) is not None]
+    if later is not None:
+        wakes.append(later)
+    return Plan(
+        policy.name,
+        state.context.actor,
+        tuple(state.decisions),
+        tuple(state.commands),
+        frozenset(state.sections),
+        min(wakes, default=None),
+        view,
+    )
+
+
+class _State:
+    """A ticket in the making: its events, and those that the plan so far records.
+
+    The plan's decisions are one event that comes first, as :class:`~ticketcore.domain.service_commands.FollowPolicy`
+    records them. So whenever there is another one, everything after is folded anew, and each section sees exactly
+    what will be in the log.
+    """
+
+    def __init__(self, policy: Adopted, schedule: Schedule, desk: Desk, now: datetime, outside: Outside) -> None:
+        self.policy, self.schedule, self.desk, self.now, self.outside = policy, schedule, desk, now, outside
+        actor = Actor(role=Role.POLICY, id=policy.document.name, version=str(policy.version))
+        self.context = Context(actor=actor, command_id=_NO_COMMAND, now=now)
+        self.case: Case | None = None
+        self.clocks: Any = None
+        self._before: tuple[Case, Any] | None = None
+        self._events: list[Event] = []
+        self.decisions: list[PolicyDecision] = []
+        self.commands: list[TicketCommand] = []
+        self.sections: set[Section] = set()
+        self._steps = 0
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        return tuple(f"{one.section}: {one.rule}" for one in self.decisions)
+
+    def fold(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.case = evolve_case(self.case, event)
+            if self.case is not None:
+                facts = facts_of(self.case, self.policy, self.outside, event.meta.occurred_at)
+                self.clocks = _evolve_clocks(self.clocks, event, facts)
+
+    def view(self) -> View:
+        case = self.case
+        assert case is not None  # noqa: S101 -- reconcile() saw to it
+        facts = facts_of(case, self.policy, self.outside, self.now)
+        write = partial(self.outside.letter, case.ticket.id, now=self.now)
+        return View(case, self.clocks, self.policy, self.schedule, facts, self.desk, self.now, write)
+
+    def follow(self, part: Part) -> bool:
+        """Take the section's steps until it has none; return whether it had any."""
+        had = False
+        while taken := part.steps(self.view()):
+            had = True
+            for step in taken:
+                self._take(part, step)
+        return had
+
+    def _take(self, part: Part, step: steps.Step) -> None:
+        self._steps += 1
+        case = self.case
+        assert case is not None  # noqa: S101 -- reconcile() saw to it
+        if self._steps > MOST_STEPS:
+            raise PolicyLoop(case.ticket.number, self.rules[-LONGEST_CHAIN:] or (part.name,), self._steps)
+        if self._before is None:
+            self._before = case, self.clocks
+        base = self._before[0].ticket
+        self.sections.add(part.name)
+        if step.decision is not None:
+            self.decisions.append(step.decision)
+        # An empty event stands in until there is a decision, so that the versions of what follows are right.
+        first = self.context.restart().stamp(
+            PolicyDecided, base, policy=self.policy.name, decisions=tuple(self.decisions)
+        )
+        self._again(first)
+        for command in step.commands:
+            assert self.case is not None  # noqa: S101 -- likewise
+            ticket = self.case.ticket
+            found = decide(command, {ticket.id: ticket}, self.context).events
+            self.commands.append(command)
+            self._events += found
+            self.fold(found)
+
+    def _again(self, first: Event) -> None:
+        """Fold the plan anew, with *first* as the event that holds its decisions."""
+        assert self._before is not None  # noqa: S101 -- _take() saw to it
+        self.case, self.clocks = self._before
+        self.fold((first, *self._events))
+
+
+_evolve_clocks: Callable[[Any, Event, Facts], Any] = lambda *_: None  # noqa: E731 -- until the clocks are there
+
+
+def _last_rules(case: Case) -> tuple[str, ...]:
+    return tuple(f"{one.section}: {one.rule}" for one in case.decisions[-LONGEST_CHAIN:])
+
+
+_NO_COMMAND = UUID(int=0)
+_OVER = (Status.CLOSED, Status.MERGED)
