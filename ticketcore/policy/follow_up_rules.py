@@ -104,10 +104,11 @@ class Action(Frozen):
     Attributes:
         mail: sends the customer a mail made from the template of that name.
         note: writes an internal note.
-        close, solve, reopen, survey: changes the status so, or asks the customer how it was.
+        pend, hold, resume, solve, close, reopen: changes the status so.
+        survey: asks the customer how it was, once for each solution.
         raise_priority: by so many steps, at most to critical.
         set_priority: whatever it was.
-        assign: gives it to a team or agent.
+        assign, unassign: gives it to a team or agent, or to nobody.
         notify: tells teams and agents.
         add_tags: adds tags.
         checklist: adds one of ``checklists``.
@@ -115,13 +116,17 @@ class Action(Frozen):
 
     mail: TemplateName | None = None
     note: Annotated[Text, Field(min_length=1, max_length=4_000)] | None = None
-    close: bool | None = None
+    pend: bool | None = None
+    hold: bool | None = None
+    resume: bool | None = None
     solve: bool | None = None
+    close: bool | None = None
     reopen: bool | None = None
     survey: bool | None = None
     raise_priority: Annotated[int, Field(ge=1, le=3)] | None = None
     set_priority: Priority | None = None
     assign: AssignTo | None = None
+    unassign: bool | None = None
     notify: Annotated[tuple[Addressee, ...], Field(min_length=1, max_length=50)] | None = None
     add_tags: Annotated[tuple[Label, ...], Field(min_length=1, max_length=50)] | None = None
     checklist: ChecklistName | None = None
@@ -139,7 +144,7 @@ class Action(Frozen):
         remedy = f"did you mean {near}?" if near else "choose one of these"
         raise unfit(f"the action {shown(value)} is unknown", f"one of {', '.join(Action.model_fields)}", remedy)
 
-    @field_validator("close", "solve", "reopen", "survey")
+    @field_validator("pend", "hold", "resume", "solve", "close", "reopen", "survey", "unassign")
     @classmethod
     def _wanted(cls, value: bool | None) -> bool | None:
         if value is False:
@@ -164,7 +169,7 @@ class Action(Frozen):
         return next(name for name in Action.model_fields if getattr(self, name) is not None)
 
 
-_WORDS = ("close", "solve", "reopen", "survey")
+_WORDS = ("pend", "hold", "resume", "solve", "close", "reopen", "survey", "unassign")
 
 
 class FollowUpRule(Rule):
