@@ -1,7 +1,6 @@
 """One ticket under a policy, with a clock of its own: what happens, what time passes, and what the rules then record.
 
-The rules are carried out as a worker does it: on its wake-up times or later, each step decided by the domain and folded
-into the case before the next.
+The engine is asked as a worker asks it: after each event, and on the wake-up times that it gave, or later.
 """
 
 from __future__ import annotations
@@ -20,23 +19,22 @@ from ticketcore.domain.commands import Command, build
 from ticketcore.domain.context import Context
 from ticketcore.domain.decide import decide
 from ticketcore.domain.service_commands import FollowPolicy
+from ticketcore.domain.service_events import Section
 from ticketcore.domain.types import Actor, Channel, Direction, Role, Status
+from ticketcore.policy import engine
 from ticketcore.policy.case import Case, project_case
-from ticketcore.policy.checklists import checklists, wake_checklists
-from ticketcore.policy.facts import Facts
-from ticketcore.policy.follow_up import follow_up, wake_follow_up
-from ticketcore.policy.outside import Letter
+from ticketcore.policy.desk import Desk
+from ticketcore.policy.engine import Plan, reconcile
+from ticketcore.policy.outside import Letter, Nowhere
 from ticketcore.policy.schedule import Adopted, Schedule
 from ticketcore.policy.source import load_policy
-from ticketcore.policy.steps import View
 
 START = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
 """A Monday."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 KIM = Actor.customer("C-2026-000007-C")
-SECTIONS = (checklists, follow_up)
-MOST = 50
-"""After so many steps at one time the rules are taken to go round."""
+SECTIONS = tuple(part for part in engine.SECTIONS if part.name in (Section.CHECKLIST, Section.FOLLOW_UP))
+"""What is looked at here: not who gets the ticket, and until when."""
 
 HEAD = """
 name: test
@@ -52,6 +50,18 @@ checklists:
 def rules(*lines: str, more: str = "") -> str:
     """Return a policy document with these follow-up rules."""
     return HEAD + more + "follow_up:\n" + "".join(f"  - {line}\n" for line in lines)
+
+
+class Letters(Nowhere):
+    """Letters in English, but for those that are withheld: template -> why."""
+
+    def __init__(self, withheld: Mapping[str, str]) -> None:
+        self.withheld = withheld
+
+    def letter(self, ticket: UUID, template: str, now: datetime) -> Letter:
+        if template in self.withheld:
+            return Letter(withheld=self.withheld[template])
+        return Letter(f"the {template}", "en")
 
 
 @dataclass
@@ -130,48 +140,24 @@ class Life:
         self.works()
 
     def works(self) -> int:
-        """Do what is due now, until nothing is; return how many steps that took, and see that nothing is left."""
-        steps = 0
-        while (view := self.view()) is not None and (
-            due := [step for section in SECTIONS for step in section(view)][:1]
-        ):
-            [step] = due
-            steps += 1
-            assert steps < MOST, "the rules go round"
-            decisions = (step.decision,) if step.decision else ()
-            values = {"policy": view.policy.name, "decisions": decisions, "commands": step.commands}
-            document = view.policy.document
-            actor = Actor(role=Role.POLICY, id=document.name, version=str(view.policy.version))
-            assert self._decide(build(FollowPolicy, ticket_id=g.T1, **values), actor)
-            self.worked.append(self.now)
-        return steps
+        """Do what is due now; return how many decisions that took, and see that nothing is left to do."""
+        plan = self.plan()
+        if plan.is_empty:
+            return 0
+        assert plan.actor is not None
+        values = {"policy": plan.policy, "decisions": plan.decisions, "commands": plan.commands}
+        assert self._decide(build(FollowPolicy, ticket_id=g.T1, **values), plan.actor)
+        assert self.plan().is_empty, "reconciling again gives nothing"
+        self.worked.append(self.now)
+        return len(plan.decisions)
 
-    def view(self) -> View | None:
-        """Return the ticket as the sections see it now; ``None`` before any policy."""
-        policy = self.schedule.in_force(self.now)
-        if policy is None:
-            return None
-        case, now = self.case, self.now
-        sources = {
-            "status": lambda: case.ticket.status.value,
-            "priority": lambda: case.ticket.priority and case.ticket.priority.value,
-            "category": lambda: case.ticket.category,
-            "tags": lambda: frozenset(case.ticket.tags),
-            "team": lambda: case.ticket.team_id,
-            "agent": lambda: case.ticket.agent_id,
-            "age": lambda: now - case.ticket.opened_at,
-            "sla.resolution": lambda: {target.value: state for target, state in case.ticket.sla}.get("resolution"),
-        }
-        return View(case, None, policy, self.schedule, Facts(sources), None, now, self._write)
+    def plan(self) -> Plan:
+        """Return what the policy in force wants now."""
+        return reconcile(self.events, self.schedule, Desk(), self.now, Letters(self.withheld), SECTIONS)
 
     def wake(self) -> datetime | None:
         """Return when a worker is to look again: at what the rules say, or at the next policy's beginning."""
-        view = self.view()
-        change = self.schedule.next_change(self.now)
-        times = [] if change is None else [change]
-        if view is not None:
-            times += [time for wake in (wake_checklists, wake_follow_up) if (time := wake(view)) is not None]
-        return min(times, default=None)
+        return self.plan().wake_at
 
     def told(self) -> list[str]:
         """Return what the rules decided: ``+3d remind: mail=reminder``, without due times."""
@@ -194,11 +180,6 @@ class Life:
     def decisions(self) -> list[sv.PolicyDecision]:
         """Return all that was decided."""
         return [one for event in self.events if isinstance(event, sv.PolicyDecided) for one in event.decisions]
-
-    def _write(self, template: str) -> Letter:
-        if template in self.withheld:
-            return Letter(withheld=self.withheld[template])
-        return Letter(f"the {template}", "en")
 
     def _decide(self, command: Command, by: Actor) -> tuple[Event, ...]:
         id_ = UUID(int=len(self.events) + 100)

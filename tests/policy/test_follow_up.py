@@ -361,3 +361,9 @@ def test_a_rule_that_was_left_out_for_a_while_counts_from_when_it_is_back() -> N
     ticket = Life({first: START - DAY, without: START + 2 * DAY, again: START + 20 * DAY})
     ticket.does(tc.Solve)
     assert ticket.passes(timedelta(days=60)).told() == ["+27d auto-close: mail=closing, close=closed"]
+
+
+def test_a_rule_that_solves_and_asks_asks_once_for_that_solution() -> None:
+    ticket = life("{rule: end, when: {}, after: 1d, since: opened, do: [solve, survey]}", SURVEY)
+    told = ["+1d end: solve=solved, survey=asked", "+2d ask: survey=not asked: it was before"]
+    assert ticket.passes(9 * DAY).told() == told

@@ -13,8 +13,9 @@ from ticketcore.domain.decide import decide
 from ticketcore.domain.service_events import Section
 from ticketcore.domain.ticket import Ticket, project
 from ticketcore.domain.transitions import is_regular
-from ticketcore.domain.types import Actor, Channel, Direction, Priority, Role, Status
+from ticketcore.domain.types import Actor, Channel, Direction, Priority, Role
 from ticketcore.errors import WrongState
+from ticketcore.policy.bases import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,17 +87,19 @@ def _mail(action: Action, turn: _Turn) -> _Wanted:
 
 
 def _survey(_: Action, turn: _Turn) -> _Wanted:
-    solved = turn.view.case.solved
-    if solved is None or turn.ticket.status not in (Status.SOLVED, Status.CLOSED):
+    case = turn.view.case
+    if turn.ticket.status not in OVER:
         return None, "not asked: it is not solved"
-    if _asked_since(turn.view.case, solved.version):
+    if case.ticket.status in OVER and _asked_since(case):
         return None, "not asked: it was before"
     return _written(turn, SURVEY, ASKED, "not asked")
 
 
-def _asked_since(case: Case, version: int) -> bool:
-    return any(
-        one.version > version and one.section is Section.FOLLOW_UP and one.outcome.get(SURVEY) == ASKED
+def _asked_since(case: Case) -> bool:
+    """Return whether a survey was asked for since it was solved, by the actions that solved it too."""
+    mark = case.solved or case.closed
+    return mark is not None and any(
+        one.at >= mark.at and one.section is Section.FOLLOW_UP and one.outcome.get(SURVEY) == ASKED
         for one in case.decisions
     )
 

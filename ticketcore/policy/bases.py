@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from ticketcore.policy.follow_up_rules import FollowUpRule
     from ticketcore.policy.schedule import Adopted, Schedule
 
-__all__ = ["basis_of", "counted_from", "due_at"]
+__all__ = ["OVER", "basis_of", "counted_from", "due_at"]
 
 _TICK = timedelta(microseconds=1)
 _TO_THE_CUSTOMER = frozenset({"mail", "solve", "close"})
-_OVER = (Status.SOLVED, Status.CLOSED)
+OVER = (Status.SOLVED, Status.CLOSED)
+"""Where a ticket is done with."""
 
 
 def basis_of(rule: FollowUpRule, case: Case) -> Mark | None:
@@ -44,7 +45,7 @@ def basis_of(rule: FollowUpRule, case: Case) -> Mark | None:
 _MARKS = {
     Since.OPENED: lambda case: Mark(case.ticket.opened_at, case.opened.originator_version),
     Since.STATUS: lambda case: case.status,
-    Since.SOLVED: lambda case: case.solved if case.ticket.status in _OVER else None,
+    Since.SOLVED: lambda case: case.solved if case.ticket.status in OVER else None,
     Since.CLOSED: lambda case: case.closed if case.ticket.status is Status.CLOSED else None,
     Since.CUSTOMER: lambda case: case.inbound,
     Since.REPLY: lambda case: case.reply,

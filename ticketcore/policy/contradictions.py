@@ -145,4 +145,6 @@ def _end(rule: FollowUpRule) -> dict[str, str]:
     return found
 
 
-_STATES = {"solve": "solved", "close": "closed", "reopen": "open"}
+_STATES = {
+    "pend": "pending", "hold": "on_hold", "resume": "open", "solve": "solved", "close": "closed", "reopen": "open",
+}  # fmt: skip

@@ -16,8 +16,10 @@ from ticketcore.domain.decide import decide
 from ticketcore.domain.service_events import PolicyDecided, Section
 from ticketcore.domain.types import Actor, Role, Status
 from ticketcore.policy.case import BURST, evolve_case
+from ticketcore.policy.checklists import checklists, wake_checklists
 from ticketcore.policy.desk import Desk
 from ticketcore.policy.errors import PolicyLoop
+from ticketcore.policy.follow_up import follow_up, wake_follow_up
 from ticketcore.policy.known import facts_of
 from ticketcore.policy.outside import NOWHERE
 from ticketcore.policy.steps import View
@@ -59,6 +61,8 @@ class Part(NamedTuple):
 
 SECTIONS: tuple[Part, ...] = (
     # In the order in which they are asked: classification, priority, checklist, routing, assignment, sla, follow_up.
+    Part(Section.CHECKLIST, checklists, wake_checklists),
+    Part(Section.FOLLOW_UP, follow_up, wake_follow_up),
 )
 """All that policies do."""
 

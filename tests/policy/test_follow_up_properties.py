@@ -1,0 +1,101 @@
+"""Follow-up under any rules and any course of events: never more often than allowed, never twice, never slept through."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from tests.policy.follow_up_life import DAY, START, Life, life, rules
+from ticketcore.domain import ticket_commands as tc
+from ticketcore.errors import WrongState
+
+CONDITIONS = (
+    "{}",
+    "{field: status, is: pending}",
+    "{field: status, in: [solved, closed]}",
+    "{field: status, is: open}",
+    "{field: tags, contains: late}",
+    "{field: age, above: 2d}",
+    "{all: [{field: age, below: 90h}, {field: priority, is: high}]}",
+)
+ACTIONS = (
+    "{mail: reminder}", "{note: Look.}", "pend", "resume", "solve", "close", "reopen", "survey", "{raise_priority: 1}",
+    "{set_priority: high}", "{assign: {team: leads}}", "unassign", "{notify: ['team:leads']}", "{add_tags: [late]}", "{checklist: return}",
+)  # fmt: skip
+SINCE = ("opened", "status", "solved", "closed", "customer", "reply", "unanswered")
+AFTER = ("1h", "30h", "2d", "{business: 3h}", "{business: 16h}")
+
+
+@st.composite
+def follow_ups(draw: st.DrawFn) -> tuple[str, ...]:
+    """Return rules, each of which lets time pass first."""
+    found = []
+    for number in range(draw(st.integers(1, 4))):
+        do = ", ".join(draw(st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=3)))
+        when, since, after = (draw(st.sampled_from(choice)) for choice in (CONDITIONS, SINCE, AFTER))
+        repeat = draw(st.integers(1, 3))
+        found.append(f"{{rule: r{number}, when: {when}, after: {after}, since: {since}, repeat: {repeat}, do: [{do}]}}")
+    return tuple(found)
+
+
+def _try(ticket: Life, what: str) -> None:
+    deeds = {
+        "writes": ticket.writes,
+        "answers": ticket.answers,
+        "imports": ticket.imports,
+        "stops": ticket.stops,
+        "starts": ticket.starts,
+        "pends": lambda: ticket.does(tc.Pend),
+        "solves": lambda: ticket.does(tc.Solve),
+        "reopens": lambda: ticket.does(tc.Reopen),
+        "tags": lambda: ticket.does(tc.Classify, tags=["late"]),
+    }
+    with suppress(WrongState):  # what the state refuses did not happen
+        deeds[what]()
+
+
+DEEDS = ("writes", "answers", "imports", "stops", "starts", "pends", "solves", "reopens", "tags")
+COURSES = st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 60)), max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(follow_ups(), COURSES)
+def test_each_rule_is_followed_at_most_so_often_for_each_basis_and_reconciling_again_gives_nothing(
+    lines: tuple[str, ...], course: list[tuple[str, int]]
+) -> None:
+    ticket = life(*lines)
+    for what, hours in course:
+        _try(ticket, what)
+        ticket.passes(timedelta(hours=hours))
+    ticket.starts()
+    ticket.passes(20 * DAY)
+    event(f"decisions: {min(len(ticket.decisions()), 5)}")
+    most = {rule.rule: rule.repeat for rule in ticket.schedule.version(1).document.follow_up}
+    for (rule, basis), times in Counter((one.rule, one.basis) for one in ticket.decisions()).items():
+        assert times <= most[rule], f"{rule} for {basis}"
+    assert ticket.works() == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(follow_ups(), COURSES, st.floats(0, 1))
+def test_nothing_is_due_before_the_time_to_wake(
+    lines: tuple[str, ...], course: list[tuple[str, int]], part: float
+) -> None:
+    ticket = Life({rules(lines[0]): START - DAY, rules(*lines): START + 3 * DAY})
+    for what, hours in course:
+        if what in ("stops", "starts"):
+            continue
+        _try(ticket, what)
+        for step in (part, 1 - part, 0.999_999):
+            now, wake = ticket.now, ticket.wake()
+            end = now + 40 * DAY if wake is None else wake
+            assert end > now
+            ticket.now = now + (end - now) * step
+            if ticket.now < end:
+                assert ticket.plan().is_empty, f"at {ticket.now}, before {end}"
+            ticket.now = now
+        ticket.passes(timedelta(hours=hours))
