@@ -14,6 +14,7 @@ from uuid import UUID
 from tests.domain import given as g
 from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_commands as tc
+from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event, Meta, Source
 from ticketcore.domain.commands import Command, build
 from ticketcore.domain.context import Context
@@ -86,8 +87,8 @@ class Life:
         adopted = enumerate(self.policies.items(), 1)
         self.schedule = Schedule(Adopted(n, at, load_policy(text)) for n, (text, at) in adopted)
         meta = Meta(occurred_at=self.now, actor=KIM, command_id=UUID(int=1))
-        opened = {"channel": Channel.MAIL, "requester_id": g.C1, "direction": Direction.INBOUND, "subject": "Help"}
-        self._record([g.ev.Opened(originator_id=g.T1, originator_version=1, meta=meta, **opened)])
+        opened: dict[str, Any] = {"channel": Channel.MAIL, "requester_id": g.C1, "direction": Direction.INBOUND, "subject": "Help"}
+        self._record([ev.Opened(originator_id=g.T1, originator_version=1, meta=meta, **opened)])
         self.works()
 
     @property
@@ -118,7 +119,7 @@ class Life:
         """An event of another system is imported now."""
         meta = Meta(occurred_at=self.now, actor=Actor.system("import"), command_id=UUID(int=3), source=Source(line=1))
         version = len(self.events) + 1
-        self._record([g.ev.Updated(originator_id=g.T1, originator_version=version, meta=meta, changes={"a": "b"})])
+        self._record([ev.Updated(originator_id=g.T1, originator_version=version, meta=meta, changes={"a": "b"})])
 
     def passes(self, time: timedelta) -> Life:
         """Let time pass; a worker that works wakes whenever the rules said, and does what is due."""

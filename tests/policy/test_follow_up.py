@@ -12,6 +12,7 @@ import pytest
 from tests.domain import given as g
 from tests.policy.follow_up_life import DAY, HOUR, MINUTE, START, Life, life, rules
 from ticketcore.domain import ticket_commands as tc
+from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.service_events import Section
 from ticketcore.domain.types import Actor, Direction, Priority, Status
 
@@ -256,7 +257,7 @@ def reopened() -> None:
 def merged() -> None:
     ticket = life("{rule: old, when: {}, after: 1d, since: opened, do: [{add_tags: [old]}]}")
     meta = ticket.events[0].meta.model_copy(update={"actor": g.ANA})
-    ticket.events.append(g.ev.Merged(originator_id=g.T1, originator_version=2, meta=meta, target_id=g.T2))
+    ticket.events.append(ev.Merged(originator_id=g.T1, originator_version=2, meta=meta, target_id=g.T2))
     assert ticket.passes(9 * DAY).told() == []
 
 
@@ -325,7 +326,7 @@ def test_a_machines_notice_is_a_mail_by_the_policy_in_its_language() -> None:
     ticket = life(REMIND)
     ticket.does(tc.Pend)
     ticket.passes(3 * DAY)
-    [mail] = [event for event in ticket.events if isinstance(event, g.ev.Commented)]
+    [mail] = [event for event in ticket.events if isinstance(event, ev.Commented)]
     assert (mail.direction, mail.channel, mail.body, mail.language) == (
         Direction.OUTBOUND,
         "mail",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -43,7 +44,7 @@ def follow_ups(draw: st.DrawFn) -> tuple[str, ...]:
 
 
 def _try(ticket: Life, what: str) -> None:
-    deeds = {
+    deeds: dict[str, Callable[[], object]] = {
         "writes": ticket.writes,
         "answers": ticket.answers,
         "imports": ticket.imports,

@@ -12,6 +12,7 @@ from ticketcore.policy.errors import UnreadablePolicy
 from ticketcore.policy.follow_up_rules import Since
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ticketcore.policy.follow_up_rules import FollowUpRule
@@ -42,7 +43,7 @@ def basis_of(rule: FollowUpRule, case: Case) -> Mark | None:
     return max(said, key=lambda one: one.version)
 
 
-_MARKS = {
+_MARKS: dict[Since, Callable[[Case], Mark | None]] = {
     Since.OPENED: lambda case: Mark(case.ticket.opened_at, case.opened.originator_version),
     Since.STATUS: lambda case: case.status,
     Since.SOLVED: lambda case: case.solved if case.ticket.status in OVER else None,
