@@ -71,6 +71,11 @@ CASES: dict[str, Case] = {
     "solved": Case(facts(SIGNED, tickets=(SOLVED,)), evidence=("signed_reference",)),
     "closed": Case(facts(SIGNED, tickets=(CLOSED,)), acknowledge=True, evidence=("signed_reference", "closed")),
     "closed-lately": Case(facts(SIGNED, tickets=(CLOSED,)), rules=Rules(reopen_days=3), evidence=("signed_reference",)),
+    "closed-in-window": Case(facts(SIGNED, tickets=(CLOSED,), reopen_days=3.0), evidence=("signed_reference",)),
+    "closed-after-window": Case(
+        facts(SIGNED, tickets=(CLOSED,), reopen_days=2.9), rules=Rules(reopen_days=30), acknowledge=True,
+        evidence=("signed_reference", "closed"),
+    ),
     "known-message": Case(facts(KNOWN, tickets=REQUESTER), evidence=("known_message", "requester")),
     "addressed": Case(
         facts(names(Way.KNOWN_MESSAGE, message=M1, addressed=True)), evidence=("known_message", "was_addressed")

@@ -166,6 +166,39 @@ def test_an_answer_reopens_what_is_solved_and_follows_up_what_is_closed(core: Ti
     assert (lenient.outcome, lenient.ticket, status(core, first.ticket)) == (Outcome.COMMENT, first.ticket, "open")
 
 
+@pytest.mark.parametrize(("days", "outcome"), [(1, Outcome.COMMENT), (3, Outcome.FOLLOW_UP)])
+def test_the_reopening_window_of_the_policy_in_force_goes_before_the_rule(
+    core: TicketCore, days: int, outcome: Outcome
+) -> None:
+    now = datetime.now(UTC)
+    window = "name: windows\nreopening: {window: 2d}\n"
+    core.adopt_policy(window, by=SHOP, effective_at=now - timedelta(days=365))
+    rule = 30 if outcome is Outcome.FOLLOW_UP else 0
+    other_rule = Intake(core, Rules(reopen_days=rule, acknowledge=()))
+    came = now - timedelta(days=5)
+    first = other_rule.receive_mail(mail(message_id="<one@example.org>"), received_at=came).ticket
+    assert first is not None
+    core.solve(first, by=ANA, occurred_at=came)
+    core.close_ticket(first, by=ANA, occurred_at=now - timedelta(days=days))
+    later = other_rule.receive_mail(mail(headers=["In-Reply-To: <one@example.org>"]))
+    assert later.ticket is not None
+    assert (later.outcome, later.created) == (outcome, outcome is Outcome.FOLLOW_UP)
+    assert status(core, first) == ("open" if outcome is Outcome.COMMENT else "closed")
+    assert core.show_ticket(first, by=ANA).follow_ups == (() if later.ticket == first else (later.ticket,))
+    assert (later.ticket == first) is (outcome is Outcome.COMMENT)
+
+
+def test_a_policy_may_say_never_and_one_that_says_nothing_leaves_it_to_the_rule(core: TicketCore) -> None:
+    generous = Intake(core, Rules(reopen_days=30))
+    first = generous.receive_mail(mail(message_id="<one@example.org>"))
+    answer = ["In-Reply-To: <one@example.org>"]
+    close(core, first.ticket)
+    core.adopt_policy("name: never\nreopening: {window: 0s}\n", by=SHOP)
+    assert generous.receive_mail(mail(headers=answer)).outcome is Outcome.FOLLOW_UP
+    core.adopt_policy("name: silent\n", by=SHOP)
+    assert generous.receive_mail(mail(headers=answer)).reason == "reopens"
+
+
 def test_robots_open_nothing_and_are_bound_to_what_they_are_about(core: TicketCore, intake: Intake) -> None:
     first = intake.receive_mail(mail())
     assert first.ticket is not None

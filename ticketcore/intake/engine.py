@@ -115,7 +115,7 @@ class _Case:
         rule = pointer.way.value
         if ticket.status is not Status.CLOSED:
             return self._verdict(Outcome.COMMENT, rule, ticket_id=ticket.id, evidence=evidence)
-        days = self.rules.reopen_days
+        days = self.rules.reopen_days if self.facts.reopen_days is None else self.facts.reopen_days
         if days and ticket.closed_at is not None and self.facts.since(ticket.closed_at) <= days:
             return self._verdict(Outcome.COMMENT, rule, reason="reopens", ticket_id=ticket.id, evidence=evidence)
         evidence.append(Evidence(what="closed", ids=(ticket.id,)))

@@ -98,6 +98,8 @@ class Facts(Frozen):
         forged: it shows ids or addresses in our form with wrong signatures.
         pointers: the tickets that it names, in the order in which they count.
         tickets: those that stand for them.
+        reopen_days: of a message that names a closed ticket: for how long the policy in force lets it reopen one; ``None``: it
+            says nothing, or there is none.
         about: of a bounce, receipt or complaint: our mail that it is about.
         slot: the sender's place for a new ticket that is free; ``None``: none is.
         slot_holder: the message whose place it was an hour ago.
@@ -116,6 +118,7 @@ class Facts(Frozen):
     forged: bool = False
     pointers: tuple[Pointer, ...] = ()
     tickets: tuple[TicketFacts, ...] = ()
+    reopen_days: Annotated[float | None, Field(ge=0)] = None
     about: Bounced | None = None
     slot: int | None = None
     slot_holder: UUID | None = None

@@ -21,6 +21,7 @@ from ticketcore.intake.bounces import bounced_mail
 from ticketcore.intake.customers import match_customer, organisation_of, standing_customer
 from ticketcore.intake.facts import Bounced, Facts, Pointer, Relation, TicketFacts, Way
 from ticketcore.intake.message import Authentication
+from ticketcore.intake.reopening import reopening_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -85,6 +86,10 @@ class _Gathering:
         self._load([pointer.named for pointer in named])
         pointers = tuple(pointer.model_copy(update={"stands": self._stands(pointer.named)}) for pointer in named)
         failed = message.authentication is Authentication.FAILED
+        tickets = tuple(
+            self._ticket(id_, customers) for id_ in dict.fromkeys(p.stands for p in pointers) if id_ is not None
+        )
+        closed = any(ticket.status is Status.CLOSED for ticket in tickets)
         facts = Facts(
             received_at=self.received_at,
             customers=customers,
@@ -97,9 +102,8 @@ class _Gathering:
             duplicate_ticket=duplicate.ticket_id if duplicate else None,
             forged=self.forged,
             pointers=pointers,
-            tickets=tuple(
-                self._ticket(id_, customers) for id_ in dict.fromkeys(p.stands for p in pointers) if id_ is not None
-            ),
+            tickets=tickets,
+            reopen_days=reopening_days(self.core.policies(by=INTAKE), self.received_at) if closed else None,
             about=about,
         )
         return Gathered(facts, claimed_id)

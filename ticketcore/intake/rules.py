@@ -24,7 +24,7 @@ class Rules(Frozen):
         new_tickets_per_window: how many tickets one sender may open in ``window_seconds``; 0 for any number.
         window_seconds: how long a place for a new ticket stays taken.
         reopen_days: a message to a ticket that was closed at most so many days ago reopens it; later ones (and all, with 0)
-            open a follow-up.
+            open a follow-up. Where the policy in force has a reopening window, that counts instead.
         acknowledge: in which channels a new ticket's number is told by mail.
         auto_replies: what absence notes and other automatic answers do: ``ignored``, or ``decided`` as any message.
         organisation_belongs: who is of the requester's organisation may write in the ticket.
