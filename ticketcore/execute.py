@@ -154,6 +154,33 @@ class Executor:
             " (repeat it with the same command_id)"
         )
 
+    def prepared(
+        self, command: Command, by: Actor, options: Options, states: dict[UUID, State | None], incarnation: int
+    ) -> Append:
+        """Return what *command* appends, for a caller who appends it in a transaction of their own.
+
+        It makes no aggregates; *states* are those of its ``streams()``, all that it is decided on; *incarnation*: of the
+        log, before they were read.
+        """
+        context = context_of(command, by, options, self._sealer)
+        view = View(states, None, None, incarnation)
+        for action in command.actions():
+            check(by, action, facts_of(command, view.states, (), by))
+        gone: set[UUID] = set()
+        while True:
+            prepared = prepare(command, view.states, (), gone, self._sealer, self._log)
+            decision = self._decide(command, view, context, (), prepared)
+            try:
+                append = self._append(context.command_id, self._digest(command, by), view, decision, prepared, ())
+            except Forgotten:
+                if prepared.person in gone:
+                    raise
+                gone.add(prepared.person)
+                continue
+            if self._keys_apart and append.keys:
+                self._keys.put_event_keys(append.keys)
+            return append
+
     def load(self, ids: Iterable[UUID]) -> dict[UUID, State | None]:
         """Return states as the log has them now."""
         return self._view(tuple(ids), None, fresh=True).states

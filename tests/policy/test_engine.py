@@ -138,7 +138,8 @@ def test_nothing_is_done_before_a_policy_is_in_force_and_it_is_waited_for() -> N
     plan = reconcile(events(g.opened()), later, Desk(), NOW, sections=(routed("desk"),))
     assert plan.is_empty
     assert (plan.view, plan.wake_at) == (None, NOW + HOUR)
-    assert reconcile(events(g.opened()), Schedule(), Desk(), NOW, sections=(routed("desk"),)) == Plan()
+    never = reconcile(events(g.opened()), Schedule(), Desk(), NOW, sections=(routed("desk"),))
+    assert (never.is_empty, never.view, never.wake_at) == (True, None, None)
     assert reconcile([], SCHEDULE, Desk(), NOW, sections=(routed("desk"),)) == Plan()
 
 

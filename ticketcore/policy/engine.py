@@ -15,7 +15,7 @@ from ticketcore.domain.context import Context
 from ticketcore.domain.decide import decide
 from ticketcore.domain.service_events import PolicyDecided, Section
 from ticketcore.domain.types import Actor, Role, Status
-from ticketcore.policy.case import BURST, evolve_case
+from ticketcore.policy.case import BURST, evolve_case, project_case
 from ticketcore.policy.checklists import checklists, wake_checklists
 from ticketcore.policy.desk import Desk
 from ticketcore.policy.errors import PolicyLoop
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ticketcore.domain.ticket_commands import TicketCommand
     from ticketcore.policy import steps
     from ticketcore.policy.case import Case
+    from ticketcore.policy.desk import Waiting
     from ticketcore.policy.facts import Facts
     from ticketcore.policy.outside import Outside
     from ticketcore.policy.schedule import Adopted, Schedule
@@ -52,11 +53,13 @@ class Part(NamedTuple):
         name: which.
         steps: what it wants now; asked again until it wants nothing.
         wake: when it wants something though nothing happens until then.
+        wish: for what agent the ticket waits, of the section that gives it to one.
     """
 
     name: Section
     steps: steps.Section
     wake: steps.Wake | None = None
+    wish: Callable[[View], Waiting | None] | None = None
 
 
 SECTIONS: tuple[Part, ...] = (
@@ -77,7 +80,9 @@ class Plan(NamedTuple):
         commands: that carry them out, in order; see :class:`~ticketcore.domain.service_commands.FollowPolicy`.
         sections: those that decided or commanded anything.
         wake_at: when to look again though nothing happens until then; ``None`` for never.
+        case: the ticket before; ``None`` where it was not opened.
         view: the ticket as it is once all of it is done; ``None`` where no policy looks at it.
+        wish: for what agent it waits then; ``None`` where it waits for none.
     """
 
     policy: str | None = None
@@ -86,7 +91,9 @@ class Plan(NamedTuple):
     commands: tuple[TicketCommand, ...] = ()
     sections: frozenset[Section] = frozenset()
     wake_at: datetime | None = None
+    case: Case | None = None
     view: View | None = None
+    wish: Waiting | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -121,8 +128,9 @@ def reconcile(
     if events and events[-1].meta.occurred_at > now:
         now = events[-1].meta.occurred_at
     policy = schedule.in_force(now)
-    if policy is None or not events:
-        return Plan(wake_at=schedule.next_change(now) if events else None)
+    if policy is None:
+        case = project_case(None, events)
+        return Plan(wake_at=schedule.next_change(now) if case else None, case=case)
     state = _State(policy, schedule, desk, now, outside)
     state.fold(events)
     case = state.case
@@ -130,7 +138,7 @@ def reconcile(
         return Plan()
     later = None if case.ticket.status in _OVER else schedule.next_change(now)
     if case.newest_imported:
-        return Plan(policy.name, wake_at=later)
+        return Plan(policy.name, wake_at=later, case=case)
     parts = SECTIONS if sections is None else sections
     if case.ticket.status is Status.MERGED:
         parts = [part for part in parts if part.name is Section.SLA]
@@ -150,7 +158,9 @@ def reconcile(
         tuple(state.commands),
         frozenset(state.sections),
         min(wakes, default=None),
+        case,
         view,
+        next((wish for part in parts if part.wish is not None and (wish := part.wish(view)) is not None), None),
     )
 
 

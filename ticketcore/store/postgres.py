@@ -104,8 +104,12 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
         """See the port. Raises :class:`EventTooLarge` before anything is sent, StoreUnavailable after a bounded time."""
         for append in batch:
             check_append(append)
+        return self._in_turn(batch, self._call)
+
+    def _in_turn(self, batch: Sequence[Append], call: Callable[[Sequence[Append]], list[Outcome]]) -> list[Outcome]:
+        """Return what *call* says of each, in as few calls as there must be where they depend on each other."""
         if batch and independent(batch):
-            return self._call(batch)
+            return call(batch)
         found: dict[int, Outcome] = {}
         for number, append in enumerate(batch):
             if (refused := self._refused(append)) is not None:
@@ -114,7 +118,7 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
         known: dict[UUID, int] = {}
         while todo:
             now, later = ready(todo, known)
-            for number, outcome in zip(now, self._call([batch[number] for number in now]), strict=True):
+            for number, outcome in zip(now, call([batch[number] for number in now]), strict=True):
                 found[number] = outcome
                 learn(known, batch[number], outcome)
             todo = [(number, batch[number]) for number in later]
@@ -145,6 +149,15 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
             return outcome
 
         return self._run(work, "append in bulk")
+
+    def append_within(self, connection: Connection[DictRow], batch: Sequence[Append]) -> list[Outcome]:
+        """Append as :meth:`append` does, in the transaction that *connection* is in. What is refused leaves it as it was.
+
+        The log is locked until that ends, so do it last. READ COMMITTED, a connection of this log's :attr:`datastore`.
+        """
+        for append in batch:
+            check_append(append)
+        return self._in_turn(batch, lambda appends: self._current(connection, appends, self._ask_in_full))
 
     def load(self, originator_ids: Sequence[UUID], command_id: UUID | None = None) -> Loaded:
         return self.load_many([(originator_ids, command_id)])[0]
@@ -257,26 +270,31 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
         return clash if receipt is None else from_receipt(receipt, append.digest)
 
     def _call(self, appends: Sequence[Append]) -> list[Outcome]:
-        def work(connection: Connection[DictRow]) -> list[Outcome]:
-            # Asked with the connection in hand: it was made after the restore that it might write past, or ends with it.
-            now = self.datastore.incarnation
-            found: dict[int, Outcome] = {}
-            for number, append in enumerate(appends):
-                if append.incarnation != now and append.incarnation is not None:
-                    stream, version = append.expected[0] if append.expected else (append.command_id, 0)
-                    found[number] = VersionConflict(stream, version, -1)
-            if not found:
-                return self._ask(connection, appends)
-            todo = [append for number, append in enumerate(appends) if number not in found]
-            rest = iter(self._ask(connection, todo) if todo else ())
-            return [found[number] if number in found else next(rest) for number in range(len(appends))]
+        return self._run(lambda connection: self._current(connection, appends, self._ask), "append")
 
-        return self._run(work, "append")
+    def _current(
+        self, connection: Connection[DictRow], appends: Sequence[Append],
+        ask: Callable[[Connection[DictRow], Sequence[Append]], list[Outcome]],
+    ) -> list[Outcome]:  # fmt: skip
+        """Return what *ask* says of those that were decided on this incarnation of the log; the others are conflicts."""
+        # Asked with the connection in hand: it was made after the restore that it might write past, or ends with it.
+        now = self.datastore.incarnation
+        found: dict[int, Outcome] = {}
+        for number, append in enumerate(appends):
+            if append.incarnation != now and append.incarnation is not None:
+                stream, version = append.expected[0] if append.expected else (append.command_id, 0)
+                found[number] = VersionConflict(stream, version, -1)
+        if not found:
+            return ask(connection, appends)
+        todo = [append for number, append in enumerate(appends) if number not in found]
+        rest = iter(ask(connection, todo) if todo else ())
+        return [found[number] if number in found else next(rest) for number in range(len(appends))]
 
     def _ask(self, connection: Connection[DictRow], appends: Sequence[Append]) -> list[Outcome]:
         plain = append_plain(connection, appends, keys_here=self._keys_here)
-        if plain is not None:
-            return plain
+        return self._ask_in_full(connection, appends) if plain is None else plain
+
+    def _ask_in_full(self, connection: Connection[DictRow], appends: Sequence[Append]) -> list[Outcome]:
         call = arguments(appends, keys_here=self._keys_here)
         with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             return outcomes(appends, cursor.execute(APPEND, call, prepare=True).fetchall())

@@ -1,0 +1,67 @@
+"""What lies around a ticket, asked of the log when a rule looks at it: words, the customer, what was asked before, letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ticketcore.domain.customer import Customer
+from ticketcore.domain.ticket_events import Opened
+from ticketcore.domain.types import Actor, Role
+from ticketcore.ids import number_of
+from ticketcore.policy.outside import History, Letter, Requester, Words
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from ticketcore.app import TicketCore
+    from ticketcore.domain.ticket import Ticket
+    from ticketcore.policy.schedule import Schedule
+    from ticketcore.policy.store import PolicyStore
+
+__all__ = ["Around"]
+
+
+class Around:
+    """Fulfils :class:`ticketcore.policy.outside.Outside` for one batch: what was asked once is not asked again."""
+
+    def __init__(self, core: TicketCore, store: PolicyStore, schedule: Schedule) -> None:
+        self._core, self._store, self._schedule = core, store, schedule
+        self._words: dict[UUID, Words] = {}
+        self._requesters: dict[UUID, Requester] = {}
+        self._histories: dict[UUID, History] = {}
+
+    def words(self, opened: Opened) -> Words:
+        id_ = opened.originator_id
+        if id_ not in self._words:
+            [known] = self._core._opened([opened])
+            assert isinstance(known, Opened)  # noqa: S101 -- what was sealed is opened, not made another
+            self._words[id_] = Words(known.subject, known.body, bool(known.attachments))
+        return self._words[id_]
+
+    def requester(self, customer: UUID) -> Requester:
+        if customer not in self._requesters:
+            executor = self._core._executor
+            standing = executor.standing_for(customer)
+            state = executor.load((standing,))[standing]
+            known = isinstance(state, Customer)
+            organisation = state.organisation_id if isinstance(state, Customer) else None
+            language = state.language if isinstance(state, Customer) else None
+            self._requesters[customer] = Requester(number_of(standing) if known else None, organisation, language)
+        return self._requesters[customer]
+
+    def history(self, ticket: Ticket) -> History:
+        if ticket.requester_id is None:
+            return History()
+        if ticket.id not in self._histories:
+            identities = self._core._executor.identities(Actor.customer(number_of(ticket.requester_id)))
+            self._histories[ticket.id] = self._store.history(identities, ticket.opened_at, ticket.id)
+        return self._histories[ticket.id]
+
+    def letter(self, ticket: UUID, template: str, now: datetime) -> Letter:
+        policy = self._schedule.in_force(now)
+        document = None if policy is None else policy.document
+        name, version = ("policy", None) if policy is None else (policy.document.name, str(policy.version))
+        window = None if document is None else getattr(document.reopening, "window", None)
+        by = Actor(role=Role.POLICY, id=name, version=version)
+        return Letter(*self._core.notice(ticket, template, by=by, now=now, reopening=window))

@@ -1,0 +1,320 @@
+"""The process manager: events in, tickets reconciled with the policy in force, commands out; each once.
+
+Events only let tickets be due. A ticket that is due is held by one worker, read whole, and what the policy wants done is
+appended in the transaction that also moves its timer, so a crash keeps all of it or nothing. Where somebody wrote on
+the ticket meanwhile nothing is kept, and it stays due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import psycopg
+
+from ticketcore.domain import ticket as ticket_fold
+from ticketcore.domain.agent import Agent
+from ticketcore.domain.commands import build
+from ticketcore.domain.decide_policy import AGENT
+from ticketcore.domain.policies import Policies
+from ticketcore.domain.service_commands import FollowPolicy
+from ticketcore.domain.service_events import Section
+from ticketcore.errors import KeyMissing, StoreUnavailable
+from ticketcore.ids import policy_id
+from ticketcore.policy.around import Around
+from ticketcore.policy.desk import Desk
+from ticketcore.policy.engine import Plan, reconcile
+from ticketcore.policy.errors import PolicyLoop, UnreadablePolicy
+from ticketcore.policy.schedule import Schedule
+from ticketcore.policy.store import Done, Letter, Seen
+from ticketcore.policy.store_memory import MemoryPolicyStore
+from ticketcore.policy.store_postgres import PostgresPolicyStore
+from ticketcore.store.appends import check_append
+from ticketcore.store.codec import Codec
+from ticketcore.store.memory import MemoryLog
+from ticketcore.store.port import Appended
+from ticketcore.store.postgres import PostgresLog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from threading import Event as Signal
+    from uuid import UUID
+
+    from ticketcore.app import TicketCore
+    from ticketcore.domain.base import Event
+    from ticketcore.policy.engine import Part
+    from ticketcore.policy.store import Batch, PolicyStore
+    from ticketcore.store.port import Append, EventLog, Record
+
+__all__ = ["Counts", "PolicyManager", "policy_store"]
+
+PAGE = 5_000
+"""Events that are read at a time."""
+BATCH = 50
+"""Tickets that are worked at a time: one transaction."""
+SOONEST = timedelta(seconds=1)
+"""A timer is never set nearer than this after the look that set it."""
+LONGEST_ERROR = 2_000
+"""Characters that are kept of an error."""
+_GOES_ON = (StoreUnavailable, UnreadablePolicy, KeyMissing, psycopg.Error)
+"""What is not the fault of one ticket."""
+
+
+class Counts(NamedTuple):
+    """What was done: events read, tickets looked at, commands recorded, tickets given up, conflicts with other writers,
+
+    and how often waiting tickets were woken since agents came, went or changed.
+    """
+
+    events: int = 0
+    tickets: int = 0
+    commands: int = 0
+    dead: int = 0
+    conflicts: int = 0
+    woken: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """Return both together."""
+        return Counts(*map(sum, zip(self, other, strict=True)))
+
+
+class PolicyManager:
+    """Follows a log's policies. One per thread; any number of them, in any number of processes, share the work.
+
+    Args:
+        core: opened with the keys: rules look at texts.
+        clock: gives the time, aware.
+        store: what is kept beside the log; by default that of the core's log.
+        sections: of a policy; all by default.
+    """
+
+    def __init__(
+        self,
+        core: TicketCore,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        store: PolicyStore | None = None,
+        sections: Sequence[Part] | None = None,
+    ) -> None:
+        self._core, self._clock, self._sections = core, clock, sections
+        self.store = policy_store(core.log) if store is None else store
+        self._codec = Codec()
+        self._schedule = Schedule()
+
+    def catch_up(self, stop: Callable[[], bool] = lambda: False) -> Counts:
+        """Read all events up to the log's end and work all tickets that are due by now; return what was done.
+
+        What other workers hold is theirs. *stop*: asked before each transaction, which is finished.
+
+        Raises:
+            StoreUnavailable, psycopg.Error: the log is away; what was done so far is kept.
+            UnreadablePolicy: this release can't read the policy in force.
+        """
+        total = Counts()
+        while not stop():
+            done = self.feed().plus(self.work())
+            total = total.plus(done)
+            if not done.events and not done.tickets and not done.woken:
+                break
+        return total
+
+    def run(self, stop: Signal, pause: float = 0.2, on_round: Callable[[Counts], None] = lambda _: None) -> None:
+        """Catch up again and again until *stop* is set, with *pause* seconds where there is nothing to do."""
+        while not stop.is_set():
+            done = self.catch_up(stop.is_set)
+            on_round(done)
+            stop.wait(pause)
+
+    def feed(self) -> Counts:
+        """Read a page of events and let their tickets be due."""
+        return Counts(events=self.store.feed(self._clock(), PAGE).events)
+
+    def work(self, limit: int = BATCH) -> Counts:
+        """Work tickets that are due, at most *limit*, in one transaction."""
+        now = self._clock()
+        with self.store.batch(now, limit) as batch:
+            return _Work(self, batch, now).do()
+
+    def schedule(self) -> Schedule:
+        """Return all policies that were adopted, as the log has them now."""
+        id_ = policy_id(self._core.log.name)
+        state = self._core._executor.load((id_,))[id_]
+        self._schedule = self._schedule.refreshed(state.adopted if isinstance(state, Policies) else ())
+        return self._schedule
+
+    def agents(self) -> list[Agent]:
+        """Return all agents, as the log has them now."""
+        owners = self._core.log.owners(AGENT).values()
+        states = self._core._executor.load(owners).values() if owners else ()
+        return [state for state in states if isinstance(state, Agent)]
+
+
+class _Ticket(NamedTuple):
+    """A ticket that is due: as it was seen, its records and events; ``error`` where they can't be read."""
+
+    seen: Seen
+    records: Sequence[Record]
+    events: Sequence[Event]
+    incarnation: int
+    error: Exception | None = None
+
+    @property
+    def agent_id(self) -> str | None:
+        state = ticket_fold.project(None, self.events) if self.events else None
+        return None if state is None else state.agent_id
+
+
+class _Work:
+    """One batch. Plans that touch the desk are made under its lock, one after the other, on what the ones before left."""
+
+    def __init__(self, manager: PolicyManager, batch: Batch, now: datetime) -> None:
+        self._manager, self._batch, self._now = manager, batch, now
+        self._core, self._log = manager._core, manager._core.log
+        self._desk = Desk()
+
+    def do(self) -> Counts:
+        tickets = self._read()
+        if not tickets and not self._batch.desk_changed():
+            return Counts()
+        self._schedule = self._manager.schedule()
+        self._around = Around(self._core, self._manager.store, self._schedule)
+        plans: dict[int, Plan | Exception] = {}
+        if any(ticket.agent_id is not None for ticket in tickets):
+            self._look()
+        for number, ticket in enumerate(tickets):
+            if ticket.agent_id is not None or ticket.error is not None:
+                plan = self._plan(ticket)
+                if isinstance(plan, Exception) or not _touches_desk(plan, ticket.seen):
+                    plans[number] = plan
+        free = changed = self._batch.lock_desk()
+        if changed or len(plans) < len(tickets):
+            self._look()
+        for number, ticket in enumerate(tickets):
+            if number not in plans:
+                plans[number] = plan = self._plan(ticket)
+                free |= isinstance(plan, Plan) and self._follow(ticket.seen, plan)
+        done = [self._done(ticket, plans[number]) for number, ticket in enumerate(tickets)]
+        outcomes = self._batch.finish(done, self._to_wake() if free else (), self._now)
+        if changed:
+            self._batch.rest()
+        recorded = sum(isinstance(outcome, Appended) for outcome in outcomes)
+        return Counts(
+            tickets=len(tickets),
+            commands=recorded,
+            dead=sum(one.letter is not None for one in done),
+            conflicts=sum(outcome is not None for outcome in outcomes) - recorded,
+            woken=changed,
+        )
+
+    def _follow(self, seen: Seen, plan: Plan) -> bool:
+        """Bring the desk up to what *plan* does; return whether others who wait may be served now."""
+        before, after = seen.counts_for, _after(seen, plan).counts_for
+        self._desk = self._desk.moved(before, after).with_waiting(seen.ticket_id, plan.wish)
+        return (before is not None and before != after) or (seen.wish is not None and plan.wish is None)
+
+    def _to_wake(self) -> list[UUID]:
+        """Return those who wait and for whom somebody is free now, and those whom absent agents hold."""
+        absent = [agent for agent in self._desk.colleagues if self._desk.is_absent(agent)]
+        return self._desk.to_look_at(self._batch.held(absent) if absent else ())
+
+    def _read(self) -> list[_Ticket]:
+        seen = self._batch.tickets
+        if not seen:
+            return []
+        incarnation = self._log.incarnation
+        streams = self._log.load([one.ticket_id for one in seen]).streams
+        found = []
+        for one in seen:
+            records = streams.get(one.ticket_id, ())
+            try:
+                events: list[Event] = [self._manager._codec.decode(record) for record in records]
+            except Exception as error:  # noqa: BLE001 -- a dead letter says which, and the others go on
+                found.append(_Ticket(one, records, (), incarnation, error))
+            else:
+                found.append(_Ticket(one, records, events, incarnation))
+        return found
+
+    def _look(self) -> None:
+        """See the desk as it is; under its lock, so that it stays so."""
+        loads, turns, waiting = self._batch.desk()
+        self._desk = Desk.of(self._manager.agents(), self._now, loads, turns, waiting)
+
+    def _plan(self, ticket: _Ticket) -> Plan | Exception:
+        if ticket.error is not None:
+            return ticket.error
+        try:
+            return reconcile(
+                ticket.events, self._schedule, self._desk, self._now, self._around, self._manager._sections
+            )
+        except _GOES_ON:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a dead letter tells it, and the others go on
+            return error
+
+    def _done(self, ticket: _Ticket, plan: Plan | Exception) -> Done:
+        if isinstance(plan, Exception):
+            return self._given_up(ticket, plan)
+        seen, append = _after(ticket.seen, plan), None
+        version = ticket.records[-1].originator_version if ticket.records else 0
+        if not plan.is_empty:
+            try:
+                append = self._append(ticket, plan)
+                check_append(append)
+            except _GOES_ON:
+                raise
+            except Exception as error:  # noqa: BLE001 -- likewise
+                return self._given_up(ticket, error)
+            version += len(append.events)
+        due_at = plan.wake_at
+        if due_at is not None:
+            due_at = max(due_at, self._now + SOONEST)
+        return Done(seen._replace(version=version), due_at, append, _position(ticket))
+
+    def _append(self, ticket: _Ticket, plan: Plan) -> Append:
+        assert plan.view is not None  # noqa: S101 -- a plan that is not empty has them
+        assert plan.actor is not None  # noqa: S101 -- likewise
+        id_ = ticket.seen.ticket_id
+        values = {"policy": plan.policy, "decisions": plan.decisions, "commands": plan.commands}
+        command = build(FollowPolicy, ticket_id=id_, **values)
+        state = ticket_fold.project(None, ticket.events)
+        cause = ticket.events[-1].meta.command_id
+        options: Any = {"occurred_at": plan.view.now, "causation_id": cause}
+        return self._core._executor.prepared(command, plan.actor, options, {id_: state}, ticket.incarnation)
+
+    def _given_up(self, ticket: _Ticket, error: Exception) -> Done:
+        policy = self._schedule.in_force(self._now)
+        version = ticket.records[-1].originator_version if ticket.records else 0
+        rules = error.rules if isinstance(error, PolicyLoop) else ()
+        text = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+        letter = Letter(ticket.seen.ticket_id, self._now, version, policy.name if policy else None, rules, text)
+        return Done(ticket.seen._replace(version=version), None, None, _position(ticket), letter)
+
+
+def policy_store(log: EventLog) -> PolicyStore:
+    """Return what is kept beside *log*: in its data base, or for a log in memory in a new one."""
+    if isinstance(log, PostgresLog):
+        return PostgresPolicyStore(log)
+    return MemoryPolicyStore(cast("MemoryLog", log))
+
+
+def _position(ticket: _Ticket) -> int:
+    return ticket.records[-1].position if ticket.records else 0
+
+
+def _after(seen: Seen, plan: Plan) -> Seen:
+    """Return how a ticket is once *plan* is done; its version is filled in by the caller."""
+    case = plan.case if plan.view is None else plan.view.case
+    if case is None:
+        return seen
+    ticket = case.ticket
+    return Seen(
+        ticket.id, 0, ticket.status, ticket.priority, ticket.agent_id, ticket.requester_id, ticket.opened_at, plan.wish
+    )
+
+
+def _touches_desk(plan: Plan, seen: Seen) -> bool:
+    """Return whether a plan depends on who else is given what, or changes whose load the ticket is."""
+    if Section.ASSIGNMENT in plan.sections:
+        return True
+    return plan.wish is not None or seen.wish is not None or seen.counts_for != _after(seen, plan).counts_for
