@@ -26,6 +26,7 @@ def test_the_demo_goes_the_whole_way_and_a_second_run_doubles_nothing(database: 
     assert first.returncode == 0, first.stderr
     for expected in (
         "version 1 decides from 2000-01-01 on",
+        " 0 dead letters",
         "Queue, next to take first",
         "Correspondence of C-",
         "by occurred time",
@@ -35,6 +36,8 @@ def test_the_demo_goes_the_whole_way_and_a_second_run_doubles_nothing(database: 
         assert expected in first.stdout
     page = (tmp_path / "ticketcore.report.html").read_text(encoding="utf-8")
     assert "By team" in page
+    followed = re.search(r"([\d,]+) looks at tickets, ([\d,]+) commands recorded", first.stdout)
+    assert followed and all(int(found.replace(",", "")) > 0 for found in followed.groups())  # noqa: PT018 mypy wants both
     second = run(database, tmp_path, "demo")
     assert second.returncode == 0, second.stderr
     assert " 0 new events" in second.stdout

@@ -21,6 +21,7 @@ from ticketcore.domain.types import Actor
 from ticketcore.errors import InvalidCommand
 from ticketcore.ids import number_of
 from ticketcore.importing.importer import import_file
+from ticketcore.policy.manager import PolicyManager
 from ticketcore.policy.shipped import default_policy
 from ticketcore.replay import Clock
 from ticketcore.setup import create_keys, migrate_all, resolve
@@ -95,6 +96,8 @@ def _demo(steps: _Steps, data: Path | None, mapping: str, zone: ZoneInfo, html: 
         else:
             with steps(f"import {data.name}"):
                 _import(core, data, mapping, zone)
+        with steps("follow the policy"):
+            _follow(core)
         events = core.log.head() - before
         if way is not None:
             with steps("through Kafka"):
@@ -127,6 +130,13 @@ def _adopt(core: TicketCore) -> None:
         console.print(f"  version {last.version} decides from {last.effective_at:%Y-%m-%d} on: ticketcore policy show")
     else:
         console.print("  not done: this log has a past, and none is rewritten; by hand: ticketcore policy adopt default")
+
+
+def _follow(core: TicketCore) -> None:
+    """Do what the policy in force wants done by now; imported tickets are another system's to act on."""
+    with console.status("looking at tickets"):
+        done = PolicyManager(core).catch_up()
+    console.print(f"  {done.tickets:,} looks at tickets, {done.commands:,} commands recorded, {done.dead:,} dead letters")
 
 
 def _record_sample(core: TicketCore) -> None:
@@ -197,7 +207,7 @@ def _what_next(html: Path, customer: str | None, ticket: str | None, at: datetim
         "ticketcore report --by month                   (or week, team, category, channel, priority)",
         f"ticketcore report --explain {figure}",
         "ticketcore report --json",
-        *([f"ticketcore ticket history {ticket}"] if ticket else []),
+        *([f"ticketcore ticket history {ticket}", f"ticketcore policy explain {ticket}"] if ticket else []),
         *([f"ticketcore ticket show {ticket} --by occurred --at {_before(at)}"] if ticket and at else []),
         *([f"ticketcore customer history {customer} --text"] if customer else []),
         "ticketcore queue --team parcels" if figure == "reopenings" else "ticketcore queue",
