@@ -87,7 +87,12 @@ class Life:
         adopted = enumerate(self.policies.items(), 1)
         self.schedule = Schedule(Adopted(n, at, load_policy(text)) for n, (text, at) in adopted)
         meta = Meta(occurred_at=self.now, actor=KIM, command_id=UUID(int=1))
-        opened: dict[str, Any] = {"channel": Channel.MAIL, "requester_id": g.C1, "direction": Direction.INBOUND, "subject": "Help"}
+        opened: dict[str, Any] = {
+            "channel": Channel.MAIL,
+            "requester_id": g.C1,
+            "direction": Direction.INBOUND,
+            "subject": "Help",
+        }
         self._record([ev.Opened(originator_id=g.T1, originator_version=1, meta=meta, **opened)])
         self.works()
 

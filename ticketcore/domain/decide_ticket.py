@@ -103,7 +103,7 @@ def _prioritise(command: cmd.Prioritise, states: States, context: Context) -> De
         priority = priority_of(impact, urgency, context.matrix)
     if (impact, urgency, priority) == (ticket.impact, ticket.urgency, ticket.priority):
         return NOTHING
-    by_hand = command.priority is not None
+    by_hand = command.priority is not None and context.actor.role is not Role.POLICY
     fields = {"impact": impact, "urgency": urgency, "priority": priority, "by_hand": by_hand}
     return Decision((context.stamp(ev.Prioritised, ticket, **fields),))
 

@@ -187,14 +187,19 @@ def evolve_case(case: Case | None, event: Event) -> Case | None:
     elif isinstance(event, sv.PolicyDecided):
         changes["decisions"] = (*case.decisions, *_decided(event, mark))
     elif isinstance(event, ev.Classified):
-        changes["category_by_hand"] = not by_policy
+        same = (event.category, event.subcategory) == (case.ticket.category, case.ticket.subcategory)
+        changes["category_by_hand"] = not by_policy or (same and case.category_by_hand)
     elif isinstance(event, ev.Prioritised):
         levels = (event.impact, event.urgency) != (case.ticket.impact, case.ticket.urgency)
         if levels:
             changes["levels_by_hand"] = not by_policy
-        changes["priority_by_hand"] = not by_policy and (event.by_hand or not levels)
+        kept = event.priority is case.ticket.priority and case.priority_by_hand
+        changes["priority_by_hand"] = kept if by_policy else event.by_hand or not levels
     elif isinstance(event, ev.Assigned | ev.Unassigned):
-        changes["assigned_by_hand"] = not by_policy and isinstance(event, ev.Assigned)
+        kept = (
+            ticket.team_id == case.ticket.team_id and case.assigned_by_hand
+        )  # a policy chose the agent within the team
+        changes["assigned_by_hand"] = isinstance(event, ev.Assigned) and (not by_policy or kept)
         changes["assigned"] = mark
         changes["last_agent_id"] = ticket.agent_id or case.last_agent_id
     return case._replace(**changes)

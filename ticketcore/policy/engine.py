@@ -15,13 +15,17 @@ from ticketcore.domain.context import Context
 from ticketcore.domain.decide import decide
 from ticketcore.domain.service_events import PolicyDecided, Section
 from ticketcore.domain.types import Actor, Role, Status
+from ticketcore.policy.assignment import assignment_steps, assignment_wake, waiting
 from ticketcore.policy.case import BURST, evolve_case, project_case
 from ticketcore.policy.checklists import checklists, wake_checklists
+from ticketcore.policy.classification import classification_steps
 from ticketcore.policy.desk import Desk
 from ticketcore.policy.errors import PolicyLoop
 from ticketcore.policy.follow_up import follow_up, wake_follow_up
 from ticketcore.policy.known import facts_of
 from ticketcore.policy.outside import NOWHERE
+from ticketcore.policy.priority import priority_steps
+from ticketcore.policy.routing import routing_steps
 from ticketcore.policy.steps import View
 
 if TYPE_CHECKING:
@@ -64,7 +68,11 @@ class Part(NamedTuple):
 
 SECTIONS: tuple[Part, ...] = (
     # In the order in which they are asked: classification, priority, checklist, routing, assignment, sla, follow_up.
+    Part(Section.CLASSIFICATION, classification_steps),
+    Part(Section.PRIORITY, priority_steps),
     Part(Section.CHECKLIST, checklists, wake_checklists),
+    Part(Section.ROUTING, routing_steps),
+    Part(Section.ASSIGNMENT, assignment_steps, assignment_wake, waiting),
     Part(Section.FOLLOW_UP, follow_up, wake_follow_up),
 )
 """All that policies do."""

@@ -137,10 +137,12 @@ class Team(Frozen):
     Attributes:
         assign: how the next agent is found.
         keep_last_agent: a ticket that comes back goes to who had it last, if present.
+        redistribute_pending: tickets of absent agents that wait for others are given to somebody else too.
     """
 
     assign: Assign = Assign.LEAST_LOADED
     keep_last_agent: bool = True
+    redistribute_pending: bool = False
 
 
 class RoutingRule(Rule):
@@ -149,10 +151,12 @@ class RoutingRule(Rule):
     Attributes:
         team: one of ``teams``.
         skills: what its agent must have, all of them.
+        language: whether its agent must write the ticket's language.
     """
 
     team: TeamName
     skills: Annotated[tuple[Label, ...], Field(max_length=50)] = ()
+    language: bool = False
 
 
 class Reopening(Frozen):

@@ -129,14 +129,18 @@ def _adopt(core: TicketCore) -> None:
         last = adopted[-1]
         console.print(f"  version {last.version} decides from {last.effective_at:%Y-%m-%d} on: ticketcore policy show")
     else:
-        console.print("  not done: this log has a past, and none is rewritten; by hand: ticketcore policy adopt default")
+        console.print(
+            "  not done: this log has a past, and none is rewritten; by hand: ticketcore policy adopt default"
+        )
 
 
 def _follow(core: TicketCore) -> None:
     """Do what the policy in force wants done by now; imported tickets are another system's to act on."""
     with console.status("looking at tickets"):
         done = PolicyManager(core).catch_up()
-    console.print(f"  {done.tickets:,} looks at tickets, {done.commands:,} commands recorded, {done.dead:,} dead letters")
+    console.print(
+        f"  {done.tickets:,} looks at tickets, {done.commands:,} commands recorded, {done.dead:,} dead letters"
+    )
 
 
 def _record_sample(core: TicketCore) -> None:

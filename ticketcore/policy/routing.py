@@ -1,0 +1,50 @@
+"""Whose a ticket is: the team of the first routing rule that fits, else the default team; never nobody's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ticketcore.domain.commands import build
+from ticketcore.domain.service_events import PolicyDecision, Section
+from ticketcore.domain.ticket_commands import Assign
+from ticketcore.domain.types import Status
+from ticketcore.policy.first_rule import first_rule
+from ticketcore.policy.steps import Step
+
+if TYPE_CHECKING:
+    from ticketcore.policy.steps import View
+
+__all__ = ["DEFAULT_TEAM", "GAVE_BACK", "WORKED_ON", "routing_steps"]
+
+DEFAULT_TEAM = "default_team"
+"""What a decision names as its rule where none of the document's fits."""
+GAVE_BACK = "gave back"
+"""In what a decision saw: the agent from whom the ticket was taken by hand."""
+WORKED_ON = (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)
+
+
+def routing_steps(view: View) -> list[Step]:
+    """Return the decision where the ticket has no team, or another rule or team counts than was decided last.
+
+    A team or agent that somebody chose stays; a ticket that somebody left to nobody is routed again.
+    """
+    case, ticket, document = view.case, view.case.ticket, view.policy.document
+    if ticket.status not in WORKED_ON or document.default_team is None:
+        return []
+    nobody = ticket.team_id is None and (ticket.agent_id is None or view.desk.is_absent(ticket.agent_id))
+    if case.assigned_by_hand and not nobody:
+        return []
+    rule, seen = first_rule(document.routing, view.facts)
+    name, team = (DEFAULT_TEAM, document.default_team) if rule is None else (rule.rule, rule.team)
+    last = case.last_decision(Section.ROUTING)
+    if not nobody and last is not None and (last.rule, last.outcome.get("team")) == (name, team):
+        return []
+    if nobody and ticket.agent_id is None and case.last_agent_id is not None:
+        seen = {**seen, GAVE_BACK: case.last_agent_id}
+    basis = case.opened.originator_version if case.assigned is None else case.assigned.version
+    outcome = {"team": team}
+    decision = PolicyDecision(section=Section.ROUTING, rule=name, basis=basis, saw=seen, outcome=outcome)
+    if ticket.team_id == team:
+        return [Step(decision)]
+    agent = ticket.agent_id if nobody else None  # an absent agent's is given to another by the next section
+    return [Step(decision, (build(Assign, ticket_id=ticket.id, team_id=team, agent_id=agent),))]
