@@ -22,6 +22,7 @@ from ticketcore.domain import customer_events as cev
 from ticketcore.domain import message as message_fold
 from ticketcore.domain import policies as policies_fold
 from ticketcore.domain import ticket as ticket_fold
+from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.agent import Agent
 from ticketcore.domain.agent_events import AgentEvent
@@ -116,6 +117,8 @@ solved, closed, reopened = _builder(ev.Solved), _builder(ev.Closed), _builder(ev
 unassigned, redacted, rated = _builder(ev.Unassigned), _builder(ev.Redacted), _builder(ev.Rated)
 participant_added, linked = _builder(ev.ParticipantAdded), _builder(ev.Linked)
 sla_applied, sla_fulfilled = _builder(ev.SlaApplied), _builder(ev.SlaFulfilled)
+sla_paused, sla_resumed, sla_withdrawn = _builder(sv.SlaPaused), _builder(sv.SlaResumed), _builder(sv.SlaWithdrawn)
+measured = _builder(sv.Measured)
 sla_breached, time_logged = _builder(ev.SlaBreached), _builder(ev.TimeLogged)
 classified, prioritised = _builder(ev.Classified), _builder(ev.Prioritised)
 

@@ -1,0 +1,162 @@
+"""The section of promises: brings what is recorded of a ticket's SLA clocks up to what they are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ticketcore.domain import service_commands as sc
+from ticketcore.domain import ticket_commands as tc
+from ticketcore.domain.commands import build
+from ticketcore.domain.service_events import PolicyDecision, Section
+from ticketcore.domain.types import SlaTarget
+from ticketcore.policy.clocks import NO_RULE
+from ticketcore.policy.conditions import saw
+from ticketcore.policy.courses import RUNNING, Clock, Entry, course
+from ticketcore.policy.duration import format_duration
+from ticketcore.policy.measures import measures
+from ticketcore.policy.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from ticketcore.domain.ticket_commands import TicketCommand
+    from ticketcore.policy.clocks import Clocks, Recorded
+    from ticketcore.policy.courses import Course
+    from ticketcore.policy.segments import InForce
+    from ticketcore.policy.terms import Match
+
+__all__ = ["next_wake", "promise_steps"]
+
+_TICK = timedelta(microseconds=1)
+
+
+def promise_steps(ticket: UUID, clocks: Clocks, schedule: InForce, now: datetime) -> list[Step]:
+    """Return what is to be recorded of a ticket's promises at *now*: nothing where all of it is."""
+    found = course(clocks, schedule, now)
+    steps = [Step(decision, ()) for decision in _decisions(clocks, found)]
+    commands = [*_missing(ticket, clocks, found), *_warnings(ticket, clocks, found, now), *_measure(ticket, clocks, schedule)]
+    return [*steps, Step(None, tuple(commands))] if commands else steps
+
+
+def next_wake(clocks: Clocks, schedule: InForce, now: datetime) -> datetime | None:
+    """Return when something is to be recorded though nothing happens until then: a warning, or a breach."""
+    found = course(clocks, schedule, now)
+    times = []
+    for target in _own(clocks):
+        clock = found.latest(target)
+        if clock is not None and clock.state == "active" and clock.due_at is not None:
+            times.append(max(clock.due_at + _TICK, now + _TICK))  # kept at the due time itself is kept
+            times += [at for at in clock.warns_at if at > now]
+    return min(times, default=None)
+
+
+def _own(clocks: Clocks) -> Iterator[SlaTarget]:
+    """Yield the targets about which nobody but policies recorded anything."""
+    return (target for target in SlaTarget if target not in clocks.foreign)
+
+
+def _decisions(clocks: Clocks, found: Course) -> Iterator[PolicyDecision]:
+    """Yield the decisions that are not recorded: under which rule the ticket falls, and what it was found by."""
+    known = dict(clocks.decided)
+    for match in found.matches:
+        if match.book.rules and (match.book.policy, match.point.order) not in known:
+            yield PolicyDecision(
+                section=Section.SLA,
+                rule=match.rule.rule if match.rule is not None else NO_RULE,
+                basis=match.point.order,
+                saw=_saw(match),
+                outcome=_outcome(match),
+            )
+
+
+def _saw(match: Match) -> dict[str, str]:
+    asked: Iterable[Any] = match.book.rules.values() if match.rule is None else (match.rule,)
+    found = saw([rule.when for rule in asked], match.point.facts)
+    priority = match.point.facts.value("priority")
+    return {"priority": str(priority) if priority is not None else "not set", **found}
+
+
+def _outcome(match: Match) -> dict[str, str]:
+    outcome = {"policy": match.book.policy}
+    for target, terms in match.terms.items():
+        outcome["calendar"] = terms.calendar_name
+        outcome[target.value] = format_duration(terms.promised)
+    return outcome
+
+
+def _missing(ticket: UUID, clocks: Clocks, found: Course) -> list[TicketCommand]:
+    """Return the commands that record what happened to promises and is not recorded.
+
+    What is recorded of a target is what it had come to at an earlier look, so the rest is missing. Where it is not, as
+    facts from outside the ticket were others then, only where the promise stands now is brought up to date.
+    """
+    missing: list[Entry] = []
+    for target in _own(clocks):
+        recorded = [one for one in clocks.recorded if one.target is target]
+        entries = [entry for entry in found.entries if entry.target is target]
+        kinds = [entry.kind for entry in entries[: len(recorded)]]
+        if kinds == [one.kind for one in recorded]:
+            entries = entries[len(recorded) :]
+        else:
+            entries = list(_settled(recorded, found.latest(target), entries))
+        missing += entries
+    missing.sort(key=lambda entry: entry.at)
+    return [_command(ticket, entry) for entry in missing]
+
+
+def _settled(recorded: Sequence[Recorded], clock: Clock | None, entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield what leads from where a promise stands by the log to where it is."""
+    stands = recorded[-1].kind
+    running = stands in ("applied", "resumed", "paused")
+    if clock is None or not entries:
+        return
+    last = entries[-1]
+    if clock.state in RUNNING:
+        same = stands == "paused" if clock.state == "paused" else running and recorded[-1].due_at == clock.due_at
+        if not same:
+            begun = max(index for index, entry in enumerate(entries) if entry.kind in ("applied", "resumed", "paused"))
+            at = entries[begun].at
+            policy = clock.terms.policy if clock.terms is not None else ""
+            yield Entry(clock.target, "applied", at, due_at=clock.due_at, policy=policy)
+            if clock.state == "paused":
+                yield Entry(clock.target, "paused", at, elapsed=clock.used)
+    elif running:
+        yield last
+
+
+def _warnings(ticket: UUID, clocks: Clocks, found: Course, now: datetime) -> Iterator[TicketCommand]:
+    """Yield the warnings that are due: of several that nobody looked at in time only the latest one."""
+    warned = dict(clocks.warned)
+    for target in _own(clocks):
+        clock = found.latest(target)
+        if clock is None or clock.state != "active":
+            continue
+        passed = [at for at in clock.warns_at if at <= now]
+        if passed and (target not in warned or passed[-1] > warned[target]):
+            yield build(sc.WarnSla, ticket_id=ticket, target=target, warned_at=passed[-1], due_at=clock.due_at)
+
+
+def _measure(ticket: UUID, clocks: Clocks, schedule: InForce) -> Iterator[TicketCommand]:
+    found = measures(clocks, schedule)
+    if found is not None:
+        version, values = found
+        if version > clocks.measured_version and tuple(values) != clocks.measured:
+            yield build(sc.Measure, ticket_id=ticket, **values._asdict())
+
+
+def _command(ticket: UUID, entry: Entry) -> TicketCommand:
+    what: dict[str, Any] = {"ticket_id": ticket, "target": entry.target}
+    if entry.kind == "applied":
+        return build(tc.ApplySla, **what, due_at=entry.due_at, policy=entry.policy)
+    if entry.kind == "paused":
+        return build(sc.PauseSla, **what, at=entry.at, elapsed_seconds=entry.elapsed.total_seconds())
+    if entry.kind == "resumed":
+        return build(sc.ResumeSla, **what, at=entry.at, due_at=entry.due_at)
+    if entry.kind == "withdrawn":
+        return build(sc.WithdrawSla, **what, at=entry.at, reason=entry.reason)
+    if entry.kind == "fulfilled":
+        return build(tc.FulfilSla, **what, fulfilled_at=entry.at)
+    return build(tc.BreachSla, **what, breached_at=entry.at)
