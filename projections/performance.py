@@ -25,6 +25,7 @@ from projections.base import (
     draft_opened,
     row_of,
 )
+from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
 from ticketcore.domain.ticket import standing
@@ -293,14 +294,31 @@ def _time_logged(facts: Draft, event: ev.TimeLogged) -> None:
     facts.seconds_logged += event.seconds
 
 
-def _promise(facts: Draft, event: ev.SlaApplied | ev.SlaFulfilled | ev.SlaBreached, value: str) -> None:
+_Promise = ev.SlaApplied | ev.SlaFulfilled | ev.SlaBreached | sv.SlaPaused | sv.SlaResumed | sv.SlaWithdrawn
+
+
+def _promise(facts: Draft, event: _Promise, value: str) -> None:
     column = _SLA[event.target]
     if getattr(facts, column) != "breached":
         setattr(facts, column, value)
 
 
 def _applied(facts: Draft, event: ev.SlaApplied) -> None:
+    if event.target is SlaTarget.RESOLUTION and facts.sla_resolution == "attained":
+        facts.sla_attained -= 1  # reopened: the same promise goes on
     _promise(facts, event, "active")
+
+
+def _resumed(facts: Draft, event: sv.SlaResumed) -> None:
+    _promise(facts, event, "active")
+
+
+def _paused(facts: Draft, event: sv.SlaPaused) -> None:
+    _promise(facts, event, "paused")
+
+
+def _withdrawn(facts: Draft, event: sv.SlaWithdrawn) -> None:
+    _promise(facts, event, "withdrawn")
 
 
 def _attained(facts: Draft, event: ev.SlaFulfilled) -> None:
@@ -314,18 +332,30 @@ def _breached(facts: Draft, event: ev.SlaBreached) -> None:
     facts.sla_breach_noticed_at = facts.sla_breach_noticed_at or event.meta.occurred_at
 
 
+def _measured(facts: Draft, event: sv.Measured) -> None:
+    facts.first_reply_business_seconds = event.first_reply_seconds
+    facts.first_solved_business_seconds = event.first_solved_seconds
+    facts.last_solved_business_seconds = event.last_solved_seconds
+    facts.requester_wait_business_seconds = event.requester_wait_seconds
+    facts.agent_wait_business_seconds = event.agent_wait_seconds
+
+
 _RULES: dict[str, Callable[[Draft, Any], None]] = {
     "ticket.commented": _commented,
     "ticket.rated": _rated,
     "ticket.time_logged": _time_logged,
+    "ticket.measured": _measured,
     "ticket.sla_applied": _applied,
+    "ticket.sla_paused": _paused,
+    "ticket.sla_resumed": _resumed,
+    "ticket.sla_withdrawn": _withdrawn,
     "ticket.sla_fulfilled": _attained,
     "ticket.sla_breached": _breached,
 }
 
 PERFORMANCE = Model(
     name="performance",
-    version=1,
+    version=2,
     sql=("performance.sql", "performance_views.sql"),
     mains={Kind.TICKET: Table("tickets", Facts, 1)},
     children=(Table("intervals", Interval, 2),),

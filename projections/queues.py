@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from projections.base import NOTHING, Change, Draft, Model, State, Table, draft_of, draft_opened, row_of
+from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
 from ticketcore.domain.ticket import standing
@@ -93,8 +94,8 @@ def evolve(entry: State | None, event: Event) -> Change:
         entry.__dict__.update(changes)
         if entry.status is not before:
             entry.status_since = entry.last_at
-            if entry.status is Status.SOLVED:
-                entry.resolution_due_at = None
+            if entry.status in _OVER:
+                entry.first_reply_due_at = entry.next_reply_due_at = entry.resolution_due_at = None
     rule = _RULES.get(event.TOPIC)
     if rule is not None:
         rule(entry, event)
@@ -108,19 +109,35 @@ def _commented(entry: Draft, event: ev.Commented) -> None:
         entry.unanswered_since = entry.first_reply_due_at = entry.next_reply_due_at = None
 
 
-def _applied(entry: Draft, event: ev.SlaApplied) -> None:
+def _running(entry: Draft, event: ev.SlaApplied | sv.SlaResumed) -> None:
     setattr(entry, _DUE[event.target], event.due_at)
 
 
-def _fulfilled(entry: Draft, event: ev.SlaFulfilled) -> None:
+def _not_running(entry: Draft, event: ev.SlaFulfilled | sv.SlaPaused | sv.SlaWithdrawn) -> None:
     setattr(entry, _DUE[event.target], None)
+
+
+def _breached(entry: Draft, event: ev.SlaBreached) -> None:
+    """Keep the deadline, past as it is, where its wait goes on; a late worker may tell of one that is over."""
+    if event.target is SlaTarget.RESOLUTION:
+        over = entry.status in _OVER
+    else:
+        since, at = entry.unanswered_since, event.breached_at
+        over = since is None or (at is not None and at < since)
+    if over:
+        setattr(entry, _DUE[event.target], None)
 
 
 _RULES: dict[str, Callable[[Draft, Any], None]] = {
     "ticket.commented": _commented,
-    "ticket.sla_applied": _applied,
-    "ticket.sla_fulfilled": _fulfilled,
+    "ticket.sla_breached": _breached,
+    "ticket.sla_applied": _running,
+    "ticket.sla_resumed": _running,
+    "ticket.sla_paused": _not_running,
+    "ticket.sla_withdrawn": _not_running,
+    "ticket.sla_fulfilled": _not_running,
 }
+_OVER = (Status.SOLVED, Status.CLOSED)
 _DUE = {
     SlaTarget.FIRST_REPLY: "first_reply_due_at",
     SlaTarget.NEXT_REPLY: "next_reply_due_at",
@@ -136,7 +153,7 @@ def _opened(event: ev.Opened) -> Draft:
 
 QUEUES = Model(
     name="queues",
-    version=1,
+    version=2,
     sql=("queues.sql",),
     mains={Kind.TICKET: Table("tickets", QueueRow, 1)},
     children=(),

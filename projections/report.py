@@ -117,7 +117,7 @@ def _notes(selection: Selection, by: str | None) -> tuple[str, ...]:
     zone = f"Tickets count by their opening; days, weeks and months are those of {selection.zone}."
     notes = [
         zone,
-        "Times are calendar time; business time needs a calendar, and none is in force.",
+        "Times are calendar time where they do not say business time, which is known where a policy measured it.",
         f"Durations and scores over fewer than {K} tickets are withheld, and so is the age of a backlog of fewer.",
     ]
     if by == "team" or selection.team is not None:

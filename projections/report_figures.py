@@ -99,7 +99,10 @@ def _share(name: str, definition: str, condition: str, of: str, **more: Any) -> 
 _STATED_REASSIGNMENTS = f"{IMPORTED} AND t.stated_reassignments IS NOT NULL"
 _STATED_REOPENS = f"{IMPORTED} AND t.stated_reopens IS NOT NULL"
 _BREACHED = "'breached' IN (t.sla_first_reply, t.sla_next_reply, t.sla_resolution)"
-_PROMISED = "coalesce(t.sla_first_reply, t.sla_next_reply, t.sla_resolution) IS NOT NULL"
+_PROMISED = (
+    "coalesce(nullif(t.sla_first_reply, 'withdrawn'), nullif(t.sla_next_reply, 'withdrawn'), nullif(t.sla_resolution, 'withdrawn'))"
+    " IS NOT NULL"
+)
 _KEPT_TOO = "(t.external IS NULL OR t.sla_attained > 0)"  # imports often tell of breaches only
 _TEAMS = (("derived", "t.team_changes"), ("stated", "t.stated_reassignments"))
 _TOLD = "(t.external IS NULL OR t.public_replies > 0)"  # an import without replies says nothing about replies
@@ -228,6 +231,20 @@ PERFORMANCE_FIGURES: tuple[FigureKind, ...] = (
     *_duration("requester_wait", "time in new, open and on hold, up to the report", "t.requester_wait_s", "hours",
                events=("moved",), **_SPEED),
     *_duration("agent_wait", "time in pending, up to the report", "t.agent_wait_s", "hours", events=("moved",), **_SPEED),
+    *(
+        figure
+        for name, what in (
+            ("first_reply", "opening to the first public reply by an agent"),
+            ("first_solved", "opening to the first entry into solved"),
+            ("last_solved", "opening to the last entry into solved"),
+            ("requester_wait", "time in new, open and on hold, up to the last solution or first reply"),
+            ("agent_wait", "time in pending, up to the last solution or first reply"),
+        )
+        for figure in _duration(
+            f"business_{name}", f"{what}, in business time", f"t.{name}_business_seconds::numeric", "hours",
+            events=("ticket.measured",), **_SPEED,
+        )
+    ),
     _sum("public_replies", "events", "Public replies by agents.", "t.public_replies", of=_TOLD, events=("reply",), **_WORK),
     _sum("inbound_messages", "events", "Messages from customers, inbound openings counted.", "t.inbound_messages",
          events=("inbound",), **_WORK),
@@ -257,6 +274,14 @@ PERFORMANCE_FIGURES: tuple[FigureKind, ...] = (
         )
         for target, words in (("first_reply", "first reply"), ("next_reply", "next reply"), ("resolution", "resolution"))
         for value, meaning in (("attained", "was attained"), ("breached", "was breached"))
+    ),
+    *(
+        _share(
+            f"sla_{target}_attained_percent", f"Share of tickets whose {words} came in time, of those where it is known to have or not.",
+            f"t.sla_{target} = 'attained'", f"t.sla_{target} IN ('attained', 'breached') AND {_KEPT_TOO}",
+            events=("ticket.sla_fulfilled", "ticket.sla_breached"), section="sla",
+        )
+        for target, words in (("first_reply", "first reply"), ("next_reply", "next replies"), ("resolution", "resolution"))
     ),
     _share("sla_breached_percent", "Share of tickets with a broken promise among those with any, where kept ones are known too.", _BREACHED,
            f"{_PROMISED} AND {_KEPT_TOO}",

@@ -55,10 +55,10 @@ COMMENT ON COLUMN tickets.last_event_at IS 'When its newest event occurred.';
 COMMENT ON COLUMN tickets.status_since IS 'When the status last changed; the opening where it never did.';
 COMMENT ON COLUMN tickets.unanswered_since IS 'The first inbound message that no public reply by an agent followed; null where all are answered.';
 COMMENT ON COLUMN tickets.waiting_since IS 'unanswered_since, else status_since.';
-COMMENT ON COLUMN tickets.first_reply_due_at IS 'Deadline of the first reply; null where none is promised, and once replied.';
-COMMENT ON COLUMN tickets.next_reply_due_at IS 'Deadline of the next reply; null where none is promised, and once replied.';
-COMMENT ON COLUMN tickets.resolution_due_at IS 'Deadline of the resolution; null where none is promised, and once fulfilled or solved.';
-COMMENT ON COLUMN tickets.due_at IS 'The nearest of the deadlines; null until policies promise any.';
+COMMENT ON COLUMN tickets.first_reply_due_at IS 'Deadline of the first reply; null where none is promised, while its clock stands still, and once replied or solved.';
+COMMENT ON COLUMN tickets.next_reply_due_at IS 'Deadline of the next reply; null where none is promised, while its clock stands still, and once replied or solved.';
+COMMENT ON COLUMN tickets.resolution_due_at IS 'Deadline of the resolution; null where none is promised, while its clock stands still, and once solved.';
+COMMENT ON COLUMN tickets.due_at IS 'The nearest of the deadlines, also where it has passed; null where there is none.';
 
 CREATE VIEW waiting AS
 SELECT
@@ -85,7 +85,7 @@ COMMENT ON COLUMN waiting.agent_id IS 'The agent responsible; null for none.';
 COMMENT ON COLUMN waiting.requester_id IS 'The customer it belongs to.';
 COMMENT ON COLUMN waiting.opened_at IS 'When it was opened.';
 COMMENT ON COLUMN waiting.waiting_since IS 'Since when the customer is without an answer, else since when it has its status.';
-COMMENT ON COLUMN waiting.due_at IS 'The nearest deadline; null until policies promise any.';
+COMMENT ON COLUMN waiting.due_at IS 'The nearest deadline, also where it has passed; null where there is none.';
 COMMENT ON COLUMN waiting.to_take IS 'Whether it waits for us (new, open) rather than for the customer or somebody else (pending, on_hold).';
 COMMENT ON COLUMN waiting.priority_rank IS '1 critical, 2 high, 3 normal, 4 low, 5 none.';
 COMMENT ON COLUMN waiting.waiting_seconds IS 'Seconds from waiting_since to now.';

@@ -46,7 +46,8 @@ class Figures:
     requester_wait: float = 0
     on_hold: float = 0
     agent_wait: float = 0
-    business: tuple[None, ...] = (None, None, None, None, None)
+    business: tuple[float | None, ...] = (None, None, None, None, None)
+    """In business time: first reply, first solved, last solved, requester wait, agent wait."""
     reopens: int = 0
     team_changes: int = 0
     team_reassignments: int = 0

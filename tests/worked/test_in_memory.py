@@ -7,11 +7,11 @@ import pytest
 from projections.memory import MemoryReadModels
 from projections.schema import MODELS
 from tests.projections.given import ListLog
-from tests.worked import calendar, promises, relations, reopening, replies, waits, work
+from tests.worked import business, calendar, promises, relations, reopening, replies, waits, work
 from tests.worked.lives import Worked, moment
 from tests.worked.reading import backlog_of, figures_of
 
-GROUPS = (replies, waits, reopening, relations, calendar, work, promises)
+GROUPS = (replies, waits, reopening, relations, calendar, work, promises, business)
 LIVES: Sequence[Worked] = [life for group in GROUPS for life in group.LIVES]
 
 
@@ -59,5 +59,5 @@ def test_waits_and_times_out_of_work_together_are_the_whole_life(life: Worked) -
 
 
 def test_the_lives_are_told_apart_by_title_and_ticket() -> None:
-    assert len({life.title for life in LIVES}) == len(LIVES) == 24
-    assert len({id_ for life in LIVES for id_ in life.figures}) == sum(len(life.figures) for life in LIVES) == 32
+    assert len({life.title for life in LIVES}) == len(LIVES) == 25
+    assert len({id_ for life in LIVES for id_ in life.figures}) == sum(len(life.figures) for life in LIVES) == 34
