@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ticketcore.policy.text_match import folded, normalised
@@ -46,6 +47,12 @@ class Facts:
             source = self._sources.get(field)
             self._values[field] = source() if source else None
         return self._values[field]
+
+    def but(self, values: Mapping[str, Any]) -> Facts:
+        """Return these facts with other *values*, by field."""
+        sources = {name: partial(self.value, name) for name in self._sources}
+        sources.update({name: partial(values.get, name) for name in values})
+        return Facts(sources, self._calendars, self.zone)
 
     def folded(self, field: str) -> tuple[str, ...]:
         """Return the parts of a text as they are compared."""
