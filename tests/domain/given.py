@@ -21,8 +21,8 @@ from ticketcore.domain import customer as customer_fold
 from ticketcore.domain import customer_events as cev
 from ticketcore.domain import message as message_fold
 from ticketcore.domain import policies as policies_fold
-from ticketcore.domain import ticket as ticket_fold
 from ticketcore.domain import service_events as sv
+from ticketcore.domain import ticket as ticket_fold
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.agent import Agent
 from ticketcore.domain.agent_events import AgentEvent

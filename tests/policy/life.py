@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -251,7 +252,7 @@ def facts_of(ticket: Ticket, organisation: str | None = None) -> Facts:
         "requester": None if ticket.requester_id is None else number_of(ticket.requester_id),
         "organisation": organisation,
     }
-    return Facts({name: (lambda value=value: value) for name, value in values.items()})
+    return Facts({name: partial(values.get, name) for name in values})
 
 
 def replayed(life: Life, until: int | None = None) -> Clocks:
@@ -282,6 +283,4 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     sv.SlaWarned.TOPIC: lambda e: f"warned {shown(e.warned_at)} due {shown(e.due_at)}",
     sv.SlaWithdrawn.TOPIC: lambda e: f"withdrawn {shown(e.at)} {e.reason}",
 }
-_OTHERS = {
-    target.value: tuple(f"{other.value} " for other in SlaTarget if other is not target) for target in SlaTarget
-}
+_OTHERS = {target.value: tuple(f"{other.value} " for other in SlaTarget if other is not target) for target in SlaTarget}

@@ -94,8 +94,8 @@ class Wait:
 def walked(acts: Sequence[Act], now: datetime) -> list[tuple[str, str, datetime]]:
     """Return what was kept and broken when until *now*, of a ticket that a customer opened by the first act."""
     at, status, left = acts[0].at, acts[0].status, list(acts[1:])
-    answer: Wait | None = Wait("first_reply", acts[0].deal)
-    waits = [Wait("resolution", acts[0].deal), answer]
+    waits = [Wait("resolution", acts[0].deal), Wait("first_reply", acts[0].deal)]
+    answer: Wait | None = waits[1]
     for wait in waits:
         wait.arrive(acts[0], begins=True)
     while True:

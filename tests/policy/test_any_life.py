@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -50,10 +51,12 @@ sla:
 PENDING, BOTH = ("pending",), ("pending", "on_hold")
 
 
-def _open(*hours: tuple[float, float]):  # noqa: ANN202 a calendar of some hours of Monday
+def _open(*hours: tuple[float, float]) -> Callable[[datetime], bool]:
+    """Return when a calendar of some hours of Monday to Friday is open."""
+
     def is_open(at: datetime) -> bool:
         hour = at.hour + at.minute / 60
-        return at.weekday() < 5 and any(start <= hour < end for start, end in hours)  # noqa: PLR2004 Saturday
+        return at.weekday() < 5 and any(start <= hour < end for start, end in hours)
 
     return is_open
 
@@ -98,7 +101,9 @@ _IN = {
     "reopened": (Status.SOLVED, Status.CLOSED),
     "merged": (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED),
     "unmerged": (Status.MERGED,),
-    **dict.fromkeys(("high", "normal", "low", "vip", "billing"), (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)),
+    **dict.fromkeys(
+        ("high", "normal", "low", "vip", "billing"), (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)
+    ),
 }
 _HAPPENINGS = st.lists(
     st.builds(Happening, st.one_of(st.just(0), st.integers(1, 20), st.integers(1, 240)), st.sampled_from(sorted(_IN))),
@@ -120,7 +125,7 @@ def _lived(
 ) -> tuple[Life, list[Act], datetime]:
     """Return the life with looks at these minutes after the opening, what happened in it, and its end."""
     second = (datetime(2026, 3, 2, 9) + timedelta(minutes=change)).strftime("%H:%M")  # noqa: DTZ001 read as UTC
-    days = f"+{change // 900} " if change >= 900 else ""  # noqa: PLR2004 the minutes of Monday from 9:00
+    days = f"+{change // 900} " if change >= 900 else ""
     life = Life(adopted(FIRST), adopted(SECOND, since=f"{days}{second}", version=2))
     life.at("09:00").opened(priority=priority, team_id=team)
     start = at = life.now

@@ -150,7 +150,11 @@ def evolve_clocks(clocks: Clocks | None, event: Event, facts: Facts) -> Clocks |
 
 
 def _opened(event: ev.Opened, facts: Facts) -> Clocks:
-    at, version, status = event.meta.occurred_at, event.originator_version, Status.OPEN if event.agent_id else Status.NEW
+    at, version, status = (
+        event.meta.occurred_at,
+        event.originator_version,
+        Status.OPEN if event.agent_id else Status.NEW,
+    )
     moment = Moment(at, version, version, event.meta.command_id, status, event.direction is Direction.INBOUND)
     return Clocks(status, (moment,), (Point(at, version, event.TOPIC, facts),), event.direction)
 

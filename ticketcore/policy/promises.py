@@ -37,7 +37,11 @@ def promise_steps(ticket: UUID, clocks: Clocks, schedule: InForce, now: datetime
     """Return what is to be recorded of a ticket's promises at *now*: nothing where all of it is."""
     found = course(clocks, schedule, now)
     steps = [Step(decision, ()) for decision in _decisions(clocks, found)]
-    commands = [*_missing(ticket, clocks, found), *_warnings(ticket, clocks, found, now), *_measure(ticket, clocks, schedule)]
+    commands = [
+        *_missing(ticket, clocks, found),
+        *_warnings(ticket, clocks, found, now),
+        *_measure(ticket, clocks, schedule),
+    ]
     return [*steps, Step(None, tuple(commands))] if commands else steps
 
 
