@@ -91,7 +91,7 @@ class Clocks(NamedTuple):
         foreign: targets about which anybody but a policy recorded something: they are left alone.
         looked: version of the last fact or decision about promises that a policy recorded; 0: none.
         measured: values of the last measurement, and ``measured_version`` its version.
-        sections: topic -> what the policy decisions of the command in hand were about; see :func:`_decided`.
+        sections: command, version and, by topic, basis of the newest policy decisions; see :func:`_decided`.
     """
 
     status: Status
@@ -106,7 +106,7 @@ class Clocks(NamedTuple):
     measured: tuple[str | float | None, ...] = ()
     measured_version: int = 0
     before_merge: Status | None = None
-    sections: tuple[UUID, Mapping[str, int]] | None = None
+    sections: tuple[UUID, int, Mapping[str, int]] | None = None
     seen: frozenset[str] = frozenset()
     reason: None = None
     reason_before_merge: None = None
@@ -177,8 +177,10 @@ def _pointed(clocks: Clocks, event: Event, facts: Facts) -> tuple[Point, ...]:
     were recorded since, or somebody decided the same since, it holds from now on.
     """
     basis = None
-    if clocks.sections is not None and clocks.sections[0] == event.meta.command_id and _by_policy(event):
-        basis = clocks.sections[1].get(event.TOPIC)
+    if clocks.sections is not None and _by_policy(event):
+        command, version, bases = clocks.sections
+        if command == event.meta.command_id and clocks.looked <= version:
+            basis = bases.get(event.TOPIC)
     points = clocks.points
     if basis is None or any(point.order > basis and point.topic == event.TOPIC for point in points):
         return (*points, Point(event.meta.occurred_at, event.originator_version, event.TOPIC, facts))
@@ -209,7 +211,7 @@ def _decided(clocks: Clocks, event: sv.PolicyDecided) -> Clocks:
         decided=tuple(decided.items()),
         looked=looked,
         seen=frozenset(seen),
-        sections=(event.meta.command_id, sections) if sections else None,
+        sections=(event.meta.command_id, event.originator_version, sections) if sections else None,
     )
 
 

@@ -8,7 +8,7 @@ is recorded. Repeats, crashes, late wake-ups and several workers do no harm: the
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from ticketcore.domain.context import Context
@@ -19,12 +19,14 @@ from ticketcore.policy.assignment import assignment_steps, assignment_wake, wait
 from ticketcore.policy.case import BURST, evolve_case, project_case
 from ticketcore.policy.checklists import checklists, wake_checklists
 from ticketcore.policy.classification import classification_steps
+from ticketcore.policy.clocks import evolve_clocks
 from ticketcore.policy.desk import Desk
 from ticketcore.policy.errors import PolicyLoop
 from ticketcore.policy.follow_up import follow_up, wake_follow_up
 from ticketcore.policy.known import facts_of
 from ticketcore.policy.outside import NOWHERE
 from ticketcore.policy.priority import priority_steps
+from ticketcore.policy.promises import sla_steps, sla_wake
 from ticketcore.policy.routing import routing_steps
 from ticketcore.policy.steps import View
 
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from ticketcore.domain.ticket_commands import TicketCommand
     from ticketcore.policy import steps
     from ticketcore.policy.case import Case
+    from ticketcore.policy.clocks import Clocks
     from ticketcore.policy.desk import Waiting
-    from ticketcore.policy.facts import Facts
     from ticketcore.policy.outside import Outside
     from ticketcore.policy.schedule import Adopted, Schedule
 
@@ -73,6 +75,7 @@ SECTIONS: tuple[Part, ...] = (
     Part(Section.CHECKLIST, checklists, wake_checklists),
     Part(Section.ROUTING, routing_steps),
     Part(Section.ASSIGNMENT, assignment_steps, assignment_wake, waiting),
+    Part(Section.SLA, sla_steps, sla_wake),
     Part(Section.FOLLOW_UP, follow_up, wake_follow_up),
 )
 """All that policies do."""
@@ -185,8 +188,8 @@ class _State:
         actor = Actor(role=Role.POLICY, id=policy.document.name, version=str(policy.version))
         self.context = Context(actor=actor, command_id=_NO_COMMAND, now=now)
         self.case: Case | None = None
-        self.clocks: Any = None
-        self._before: tuple[Case, Any] | None = None
+        self.clocks: Clocks | None = None
+        self._before: tuple[Case, Clocks | None] | None = None
         self._events: list[Event] = []
         self.decisions: list[PolicyDecision] = []
         self.commands: list[TicketCommand] = []
@@ -201,8 +204,9 @@ class _State:
         for event in events:
             self.case = evolve_case(self.case, event)
             if self.case is not None:
-                facts = facts_of(self.case, self.policy, self.outside, event.meta.occurred_at)
-                self.clocks = _evolve_clocks(self.clocks, event, facts)
+                at = event.meta.occurred_at
+                policy = self.schedule.in_force(at) or self.policy  # whose calendars and zone its rules were about then
+                self.clocks = evolve_clocks(self.clocks, event, facts_of(self.case, policy, self.outside, at))
 
     def view(self) -> View:
         case = self.case
@@ -250,9 +254,6 @@ class _State:
         assert self._before is not None  # noqa: S101 -- _take() saw to it
         self.case, self.clocks = self._before
         self.fold((first, *self._events))
-
-
-_evolve_clocks: Callable[[Any, Event, Facts], Any] = lambda *_: None  # noqa: E731 -- until the clocks are there
 
 
 def _last_rules(case: Case) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The section of promises: brings what is recorded of a ticket's SLA clocks up to what they are."""
+"""The section of promises: brings what is recorded of a ticket's SLA clocks up to what they are.
+
+What happened is recorded at its true time, however late somebody looks; what is recorded is never taken back.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,22 @@ if TYPE_CHECKING:
     from ticketcore.policy.clocks import Clocks, Recorded
     from ticketcore.policy.courses import Course
     from ticketcore.policy.segments import InForce
+    from ticketcore.policy.steps import View
     from ticketcore.policy.terms import Match
 
-__all__ = ["next_wake", "promise_steps"]
+__all__ = ["next_wake", "promise_steps", "sla_steps", "sla_wake"]
 
 _TICK = timedelta(microseconds=1)
+
+
+def sla_steps(view: View) -> list[Step]:
+    """Return what is to be recorded of the ticket's promises now: nothing where all of it is."""
+    return promise_steps(view.case.ticket.id, view.clocks, view.schedule, view.now)
+
+
+def sla_wake(view: View) -> datetime | None:
+    """Return when a warning or a breach is to be recorded though nothing happens until then."""
+    return next_wake(view.clocks, view.schedule, view.now)
 
 
 def promise_steps(ticket: UUID, clocks: Clocks, schedule: InForce, now: datetime) -> list[Step]:
