@@ -36,6 +36,7 @@ from ticketcore.store.port import Record
 
 pytestmark = pytest.mark.servers
 QUEUES, HISTORY, PERFORMANCE, _ = MODELS
+NOW, LATER = QUEUES.version, NEXT_QUEUES.version
 NEXT = (NEXT_QUEUES, *MODELS[1:])
 
 
@@ -174,7 +175,7 @@ def test_a_rebuilt_model_stays_fed_by_its_partitions(projected: tuple[str, ListL
         log.events += lives(range(100 + log.head(), 110 + log.head()))
     held, head = checkpoints(dsn), log.head()
     assert len(set(held.values())) > 1
-    assert rebuild(dsn, log, log.decode, QUEUES) == Rebuilt("queues", 2, head, 0, 1)
+    assert rebuild(dsn, log, log.decode, QUEUES) == Rebuilt("queues", 2, head, 0, NOW)
     assert checkpoints(dsn) == {(2, "main", n): head for n in range(3)} | {(-1, "main", -1): min(held.values())}
     with pytest.raises(FedByPartitions):
         project(dsn, log, [QUEUES])
@@ -208,8 +209,10 @@ def test_all_models_are_rebuilt_together_and_each_event_is_decoded_once(
     )
 
     assert done == [
-        Rebuilt("queues", 2, head, 0, 1), Rebuilt("performance", 2, head, 21, 1), Rebuilt("history", 2, head, 0, 1)
-    ]  # fmt: skip
+        Rebuilt("queues", 2, head, 0, NOW),
+        Rebuilt("performance", 2, head, 21, PERFORMANCE.version),
+        Rebuilt("history", 2, head, 0, HISTORY.version),
+    ]
     assert decoded == list(range(1, head + 1))
     assert shown[0] == (7, head)
     assert shown[-1] == (head, head)
@@ -228,7 +231,8 @@ def test_where_one_of_several_rebuilds_fails_no_tables_are_swapped(
         rebuild_all(dsn, log, log.decode, [broken, HISTORY, PERFORMANCE])
 
     assert tables_in(dsn) == before
-    assert roles(dsn)["live"] == roles(dsn, "history")["live"] == (1, 1)
+    assert roles(dsn)["live"] == (1, NOW)
+    assert roles(dsn, "history")["live"] == (1, HISTORY.version)
     assert [one.generation for one in rebuild_all(dsn, log, log.decode, MODELS)] == [2, 2, 2, 2]
     assert verify(dsn, log, log.decode).different == 0
 
@@ -280,8 +284,8 @@ def test_a_worker_of_replaced_tables_writes_nothing_and_takes_nothing_over(proje
 
 def test_versions_are_swapped_and_swapped_back_again_and_again(projected: tuple[str, ListLog]) -> None:
     dsn, log = projected
-    assert rebuild(dsn, log, log.decode, NEXT_QUEUES).version == 2
-    for turn, (model, others, number) in enumerate([(QUEUES, NEXT_QUEUES, 1), (NEXT_QUEUES, QUEUES, 2)] * 2):
+    assert rebuild(dsn, log, log.decode, NEXT_QUEUES).version == LATER
+    for turn, (model, others, number) in enumerate([(QUEUES, NEXT_QUEUES, NOW), (NEXT_QUEUES, QUEUES, LATER)] * 2):
         log.events += lives(range(60 + turn * 5, 65 + turn * 5))
         project(dsn, log, [others])
         with pytest.raises(OtherVersion, match=rf"tables of version {others.version}, expected {number}"):
@@ -290,13 +294,13 @@ def test_versions_are_swapped_and_swapped_back_again_and_again(projected: tuple[
         done = put_back(dsn, log, log.decode, model)
         assert (done.generation, done.version) == (turn + 3, number)
         assert done.position > done.resumed_at > 0
-        assert roles(dsn) == {"live": (turn + 3, number), "prev": (-turn - 2, 3 - number)}
+        assert roles(dsn) == {"live": (turn + 3, number), "prev": (-turn - 2, others.version)}
         project(dsn, log, [model])
         assert verify(dsn, log, log.decode, models=[model]).different == 0
     with psycopg.connect(dsn) as connection:
         assert connection.execute("SELECT count(*) FROM queues.still_open").fetchone() == (99,)
     rebuild(dsn, log, log.decode, QUEUES)
-    assert roles(dsn) == {"live": (7, 1), "prev": (-6, 2)}
+    assert roles(dsn) == {"live": (7, NOW), "prev": (-6, LATER)}
 
 
 def test_only_code_of_their_version_puts_the_previous_tables_back(projected: tuple[str, ListLog]) -> None:
@@ -305,10 +309,10 @@ def test_only_code_of_their_version_puts_the_previous_tables_back(projected: tup
         put_back(dsn, log, log.decode, QUEUES)
     rebuild(dsn, log, log.decode, NEXT_QUEUES)
     with pytest.raises(
-        OtherVersion, match=r"they are of version 1, made by release \d\S*, expected version 2.*--back` with"
+        OtherVersion, match=rf"they are of version {NOW}, made by release \d\S*, expected version {LATER}.*--back` with"
     ):
         put_back(dsn, log, log.decode, NEXT_QUEUES)
-    assert roles(dsn) == {"live": (2, 2), "prev": (-1, 1)}
+    assert roles(dsn) == {"live": (2, LATER), "prev": (-1, NOW)}
     log.current_epoch = next(iter({opened(1).id}))
     with pytest.raises(EpochMismatch, match=r"of a former epoch of a log.*run `ticketcore rebuild queues`"):
         put_back(dsn, log, log.decode, QUEUES)
@@ -440,7 +444,7 @@ def test_an_older_release_s_tables_of_progress_are_brought_up_to_date(projected:
 
 def test_a_view_that_changed_without_a_new_version_asks_for_a_rebuild(projected: tuple[str, ListLog]) -> None:
     dsn, log = projected
-    changed = NEXT_QUEUES._replace(version=1)
+    changed = NEXT_QUEUES._replace(version=NOW)
     with connect(dsn) as connection:
         assert rebuilds_due(connection) == []
         assert rebuilds_due(connection, [changed]) == ["queues"]
@@ -464,7 +468,7 @@ def test_a_view_of_others_is_told_at_the_swap_and_never_dropped_unasked(projecte
     assert rebuild(dsn, log, log.decode, HISTORY).left_behind == ()
     with psycopg.connect(dsn) as connection:
         assert connection.execute("TABLE analyst.backlog").fetchone() == (59,)
-    assert roles(dsn) == {"live": (4, 1), "prev": (-3, 1)}
+    assert roles(dsn) == {"live": (4, NOW), "prev": (-3, NOW)}
     execute(dsn, "CREATE OR REPLACE VIEW analyst.backlog AS SELECT count(*) FROM queues.tickets")
     execute(dsn, "DROP TABLE analyst.notes")
     assert rebuild(dsn, log, log.decode, QUEUES).left_behind == ("view analyst.backlog",)
@@ -523,7 +527,7 @@ def test_a_role_that_may_not_act_as_the_owner_is_refused_before_anything_is_made
         ConfigurationError, match=rf"as '{name}': its schema belongs to role '{owner}'.*GRANT {owner} TO"
     ):
         rebuild(ana, log, log.decode, QUEUES)
-    assert roles(dsn) == {"live": (1, 1)}
+    assert roles(dsn) == {"live": (1, NOW)}
 
 
 def test_a_rebuild_that_waits_for_another_one_names_its_session(projected: tuple[str, ListLog]) -> None:
@@ -535,7 +539,7 @@ def test_a_rebuild_that_waits_for_another_one_names_its_session(projected: tuple
             _until(lambda: bool(told))
             assert [(line["event"], line["pid"]) for line in told] == [("rebuild.waits", first.info.backend_pid)]
         second.join(60)
-    assert roles(dsn)["live"] == (2, 1)
+    assert roles(dsn)["live"] == (2, NOW)
 
 
 _ENDLESS = """
@@ -584,15 +588,15 @@ def test_a_killed_rebuild_or_way_back_leaves_one_of_both_and_ends_well_when_run_
             done = "done" in process.stdout.read()
         _until(lambda: _quiet(dsn))
         now = roles(dsn)["live"]
-        assert now in (before, (before[0] + 1, 2))
-        code = MODELS if now[1] == 1 else NEXT
+        assert now in (before, (before[0] + 1, LATER))
+        code = MODELS if now[1] == NOW else NEXT
         assert verify(dsn, log, log.decode, models=code).different == 0
         if now != before:
             break
         assert not done
         killed += 1
     assert killed > 0
-    assert roles(dsn) == {"live": (before[0] + 1, 2), "prev": (-before[0], 1)}
+    assert roles(dsn) == {"live": (before[0] + 1, LATER), "prev": (-before[0], NOW)}
 
 
 @pytest.mark.slow
@@ -607,7 +611,7 @@ def test_a_swap_that_is_killed_while_it_waits_leaves_the_live_tables_to_their_wo
             process.kill()
         log.events += lives(range(60, 70))
         project(dsn, log)
-    assert roles(dsn)["live"] == (1, 1)
+    assert roles(dsn)["live"] == (1, NOW)
     assert rebuild(dsn, log, log.decode, NEXT_QUEUES).resumed_at == 118
     assert verify(dsn, log, log.decode, models=NEXT).different == 0
 
@@ -640,7 +644,7 @@ def test_code_that_is_older_than_the_tables_is_told_so(projected: tuple[str, Lis
     rebuild(dsn, log, log.decode, NEXT_QUEUES)
     with Runner(dsn, log, log.decode) as runner:
         with pytest.raises(
-            StoreUnavailable, match=r"tables of version 2, expected 1 \(upgrade ticketcore here"
+            StoreUnavailable, match=rf"tables of version {LATER}, expected {NOW} \(upgrade ticketcore here"
         ) as told:
             runner.run(threading.Event())
         assert (told.value.code, told.value.exit_code) == ("other_version", 11)
