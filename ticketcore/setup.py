@@ -90,7 +90,7 @@ def grant(settings: Settings, role: str, *, work: Work = "service") -> None:
     Args:
         settings: every store named; their owner's.
         role: exists already.
-        work: ``service``: append to the log, use the keys, read the models. ``analyst``: read the models alone; what is
+        work: ``service``: append to the log, follow its policies, use the keys, read the models. ``analyst``: read the models alone; what is
             personal in them is sealed. ``relay``: read the log and say how far its topics are. ``projector``: read the
             log; the read models should be the role's own (``read_dsn`` of the migration), since a rebuild makes schemas.
     Raises:
@@ -116,6 +116,8 @@ _GRANT_LOG = (
     "GRANT USAGE ON SCHEMA log TO {}",
     "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
     "GRANT DELETE ON log.claims TO {}",
+    "GRANT UPDATE ON log.policy_checkpoint, log.policy_desk, log.policy_tickets, log.policy_turns TO {}",
+    "GRANT UPDATE, DELETE ON log.policy_dead_letters TO {}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
 )
 _GRANT_TAIL = (

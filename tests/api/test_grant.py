@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from projections.schema import MODELS
 from tests.support.postgres import Postgres
 from ticketcore import Actor, Settings, TicketCore
 from ticketcore.errors import StoreUnavailable
+from ticketcore.policy.manager import PolicyManager
 from ticketcore.setup import Work, grant, migrate_all
 from ticketcore.store.codec import Codec
 
@@ -60,6 +62,10 @@ def test_granted_roles_do_their_work_and_nothing_else(database: str, roles: tupl
                 rebuild(database, owner.log, Codec().decode, model)
             assert service.show_ticket(number, by=ANA).subject == "Hello"
             assert [entry.number for entry in service.queue(by=ANA)] == [number]
+            owner.adopt_policy("name: test\nteams: {desk: {}}\ndefault_team: desk\n", by=SHOP)
+            manager = PolicyManager(service, lambda: datetime.now(UTC) + timedelta(minutes=1))
+            assert manager.catch_up().commands == 1
+            assert manager.store.retry([], datetime.now(UTC), "operator:ole") == 0
 
         for statement in (
             "UPDATE log.events SET topic = ''",

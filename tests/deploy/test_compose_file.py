@@ -109,7 +109,8 @@ def test_workers_hold_no_keys_and_no_owner_s_password() -> None:
         "migrate",
         "outgoing",
         "intake",
-    }:  # who sends or takes mail opens texts and addresses
+        "policies",
+    }:  # who sends or takes mail, or follows rules about texts, opens texts and addresses
         text = json.dumps(SERVICES[name]["environment"])
         assert "KEY" not in text
         assert PASSWORDS["OWNER_PASSWORD"] not in text

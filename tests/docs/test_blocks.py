@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Timer
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -66,7 +67,7 @@ def test_the_readmes_twenty_lines_run_on_the_embedded_server_and_its_sql_after_t
 
 
 def test_the_outbox_of_the_embedding_page_runs_and_repeats_without_doubling() -> None:
-    code, _ = blocks("docs/embedding.md", "python")
+    code, *_ = blocks("docs/embedding.md", "python")
     orders = sqlite3.connect(":memory:")
     orders.executescript(
         "CREATE TABLE orders (id TEXT PRIMARY KEY, text TEXT, ticket TEXT);"
@@ -96,11 +97,22 @@ def test_the_outbox_of_the_embedding_page_runs_and_repeats_without_doubling() ->
 
 
 def test_the_async_block_of_the_embedding_page_runs() -> None:
-    _, code = blocks("docs/embedding.md", "python")
+    _, code, _ = blocks("docs/embedding.md", "python")
     body = "async def main():\n" + "".join(f"    {line}\n" for line in code.splitlines()) + "    return opened\n"
     names = {"AsyncTicketCore": AsyncTicketCore, "core": TicketCore.in_memory(), "SERVICE": SERVICE}
     exec(compile(body + "import asyncio\nopened = asyncio.run(main())\n", "docs/embedding.md", "exec"), names)
     assert names["opened"].number.startswith("T-")  # type: ignore[attr-defined]
+
+
+def test_the_block_of_the_embedding_page_follows_a_policy_until_it_is_told_to_stop() -> None:
+    *_, code = blocks("docs/embedding.md", "python")
+    stop = Event()
+    with TicketCore.in_memory() as core:
+        core.adopt_policy("name: a\nteams: {desk: {}}\ndefault_team: desk\n", by=SERVICE)
+        ticket = core.open_ticket(channel="form", subject="Hello", by=SERVICE).number
+        Timer(0.3, stop.set).start()
+        exec(compile(code, "docs/embedding.md", "exec"), {"core": core, "stop": stop})
+        assert core.show_ticket(ticket, by=Actor(role=Role.AUDITOR, id="ann")).team_id == "desk"
 
 
 def test_the_import_by_library_call_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +151,7 @@ def test_every_block_of_code_is_run_by_a_test() -> None:
     counted = {page.name: len(blocks(str(page.relative_to(ROOT)), "python")) for page in (ROOT / "docs").glob("*.md")}
     assert {name: count for name, count in counted.items() if count} == {
         "calendars.md": 1,
-        "embedding.md": 2,
+        "embedding.md": 3,
         "import.md": 1,
         "intake.md": 1,
         "kafka.md": 1,

@@ -22,6 +22,11 @@ RARE = {  # shown once it happened; counted in test_metrics.py
     # of the worker that sends mail; compared with the page in tests/outgoing/test_watched.py
     "ticketcore_outgoing_sent_total", "ticketcore_outgoing_postponed_total", "ticketcore_outgoing_failed_total",
     "ticketcore_intake_messages_total", "ticketcore_intake_seconds",  # of the one that takes it: test_incoming_worker.py
+    # of the one that follows policies: tests/policy/test_worker.py
+    "ticketcore_policy_position", "ticketcore_policy_lag_events", "ticketcore_policy_lag_seconds", "ticketcore_policy_due",
+    "ticketcore_policy_due_seconds", "ticketcore_policy_timers", "ticketcore_policy_dead_letters",
+    "ticketcore_policy_events_total", "ticketcore_policy_tickets_total", "ticketcore_policy_commands_total",
+    "ticketcore_policy_given_up_total", "ticketcore_policy_conflicts_total", "ticketcore_policy_retries_total",
     "ticketcore_outgoing_retries_total", "ticketcore_outgoing_oldest_seconds", "ticketcore_outgoing_undelivered",
 }  # fmt: skip
 

@@ -7,8 +7,10 @@ the ticket meanwhile nothing is kept, and it stays due.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import psycopg
@@ -20,7 +22,7 @@ from ticketcore.domain.decide_policy import AGENT
 from ticketcore.domain.policies import Policies
 from ticketcore.domain.service_commands import FollowPolicy
 from ticketcore.domain.service_events import Section
-from ticketcore.errors import KeyMissing, StoreUnavailable
+from ticketcore.errors import KeyMissing, StoreUnavailable, TicketCoreError
 from ticketcore.ids import policy_id
 from ticketcore.policy.around import Around
 from ticketcore.policy.desk import Desk
@@ -57,6 +59,10 @@ SOONEST = timedelta(seconds=1)
 """A timer is never set nearer than this after the look that set it."""
 LONGEST_ERROR = 2_000
 """Characters that are kept of an error."""
+LONGEST_PAUSE = 30.0
+"""Seconds between tries of a data base that is away."""
+_PASSES = (StoreUnavailable, psycopg.OperationalError, psycopg.InterfaceError)
+"""What passes by itself: connections, locks, a server that restarts."""
 _GOES_ON = (StoreUnavailable, UnreadablePolicy, KeyMissing, psycopg.Error)
 """What is not the fault of one ticket."""
 
@@ -73,6 +79,11 @@ class Counts(NamedTuple):
     dead: int = 0
     conflicts: int = 0
     woken: int = 0
+
+    @property
+    def is_some(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.events or self.tickets or self.woken)
 
     def plus(self, other: Counts) -> Counts:
         """Return both together."""
@@ -113,18 +124,48 @@ class PolicyManager:
         """
         total = Counts()
         while not stop():
-            done = self.feed().plus(self.work())
+            done = self.step()
             total = total.plus(done)
-            if not done.events and not done.tickets and not done.woken:
+            if not done.is_some:
                 break
         return total
 
-    def run(self, stop: Signal, pause: float = 0.2, on_round: Callable[[Counts], None] = lambda _: None) -> None:
-        """Catch up again and again until *stop* is set, with *pause* seconds where there is nothing to do."""
+    def run(
+        self,
+        stop: Signal,
+        *,
+        poll: float = 0.5,
+        on_step: Callable[[Counts], None] = lambda _: None,
+        on_retry: Callable[[Exception, int, float], None] = lambda *_: None,
+    ) -> None:
+        """Follow the policies until *stop* is set; the transaction in hand is finished first.
+
+        Args:
+            stop: set by whoever wants the end.
+            poll: seconds between looks where there is nothing to do.
+            on_step: told after each transaction what it did, be it nothing.
+            on_retry: told of an error that passes by itself, how many there were in a row, and the seconds until the
+                next try, which grow up to half a minute.
+        Raises:
+            UnreadablePolicy: this release can't read the policy in force.
+            KeyMissing: a text can't be opened with the keys that are here.
+        """
+        failures = 0
         while not stop.is_set():
-            done = self.catch_up(stop.is_set)
-            on_round(done)
+            try:
+                done = self.step()
+            except _PASSES as error:
+                failures += 1
+                pause = min(LONGEST_PAUSE, poll * 2 ** min(failures, 12))
+                on_retry(error, failures, pause)
+            else:
+                failures, pause = 0, 0.0 if done.is_some else poll
+                on_step(done)
             stop.wait(pause)
+
+    def step(self) -> Counts:
+        """Read a page of events, then work tickets that are due."""
+        return self.feed().plus(self.work())
 
     def feed(self) -> Counts:
         """Read a page of events and let their tickets be due."""
@@ -286,7 +327,7 @@ class _Work:
         policy = self._schedule.in_force(self._now)
         version = ticket.records[-1].originator_version if ticket.records else 0
         rules = error.rules if isinstance(error, PolicyLoop) else ()
-        text = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+        text = _told(error)[:LONGEST_ERROR]
         letter = Letter(ticket.seen.ticket_id, self._now, version, policy.name if policy else None, rules, text)
         return Done(ticket.seen._replace(version=version), None, None, _position(ticket), letter)
 
@@ -296,6 +337,14 @@ def policy_store(log: EventLog) -> PolicyStore:
     if isinstance(log, PostgresLog):
         return PostgresPolicyStore(log)
     return MemoryPolicyStore(cast("MemoryLog", log))
+
+
+def _told(error: Exception) -> str:
+    """Return what may be kept of an error: this library's own texts hold nothing personal, any other's may."""
+    if isinstance(error, TicketCoreError):
+        return f"{type(error).__name__}: {error}"
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    return type(error).__name__ + "".join(f" in {Path(at.filename).name}:{at.lineno} ({at.name})" for at in where)
 
 
 def _position(ticket: _Ticket) -> int:

@@ -53,7 +53,10 @@ class Letter(NamedTuple):
         version: the ticket's.
         policy: name and version of the policy in force, where known.
         rules: the last that decided, as ``section: rule``, where that is what went wrong.
-        error: what went wrong.
+        error: what went wrong, nothing personal in it.
+        since: when it failed first; the store fills it in, and the following.
+        tries: how often it failed in a row.
+        retried_by: who asked for the last try.
     """
 
     ticket_id: UUID
@@ -62,6 +65,9 @@ class Letter(NamedTuple):
     policy: str | None
     rules: tuple[str, ...]
     error: str
+    since: datetime | None = None
+    tries: int = 1
+    retried_by: str | None = None
 
 
 class Done(NamedTuple):
@@ -149,5 +155,8 @@ class PolicyStore(Protocol):
     def letters(self) -> list[Letter]:
         """Return all tickets that were given up, the first one first."""
 
-    def retry(self, tickets: Sequence[UUID], now: datetime) -> int:
-        """Let tickets that were given up be due at *now*; return how many there were."""
+    def retry(self, tickets: Sequence[UUID], now: datetime, by: str) -> int:
+        """Let tickets that were given up be due at *now*, and note who asked for it; return how many there were.
+
+        They are dead letters until they were looked at and all went well.
+        """

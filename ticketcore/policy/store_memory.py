@@ -96,10 +96,11 @@ class MemoryPolicyStore:
         with self._lock:
             return sorted(self._letters.values(), key=lambda one: (one.failed_at, one.ticket_id))
 
-    def retry(self, tickets: Sequence[UUID], now: datetime) -> int:
+    def retry(self, tickets: Sequence[UUID], now: datetime, by: str) -> int:
         with self._lock:
             found = [id_ for id_ in tickets if id_ in self._letters]
             self._let(now, found)
+            self._letters |= {id_: self._letters[id_]._replace(retried_by=by) for id_ in found}
             return len(found)
 
 
@@ -143,9 +144,11 @@ class _Batch:
             store._due.pop(id_, None)
             if one.due_at is not None:
                 store._due[id_] = one.due_at
-            store._letters.pop(id_, None)
-            if one.letter is not None:
-                store._letters[id_] = one.letter
+            old = store._letters.pop(id_, None)
+            if (letter := one.letter) is not None:
+                first = letter._replace(since=letter.failed_at)
+                again = old and letter._replace(since=old.since, tries=old.tries + 1, retried_by=old.retried_by)
+                store._letters[id_] = again or first
         store._let(now, wake)
         return found
 

@@ -44,7 +44,7 @@ WHERE t.seen < excluded.heard
 """
 _ALL_DUE = """
 UPDATE log.policy_tickets SET due_at = least(due_at, %b) WHERE ticket_id IN (
-    SELECT ticket_id FROM log.policy_tickets WHERE status <> ALL (%b::text[]) ORDER BY ticket_id FOR UPDATE)
+    SELECT ticket_id FROM log.policy_tickets WHERE (status <> ALL (%b::text[])) IS NOT FALSE ORDER BY ticket_id FOR UPDATE)
 """
 _KEEP = """
 UPDATE log.policy_tickets SET seen = %b, due_at = %b, status = %b, priority = %b, agent_id = %b, requester_id = %b,
@@ -55,20 +55,27 @@ INSERT INTO log.policy_turns AS t (agent_id, position) VALUES (%b, %b)
 ON CONFLICT (agent_id) DO UPDATE SET position = excluded.position WHERE t.position < excluded.position
 """
 _BURY = """
-INSERT INTO log.policy_dead_letters (ticket_id, failed_at, version, policy, rules, error) VALUES (%b, %b, %b, %b, %b, %b)
+INSERT INTO log.policy_dead_letters AS d (ticket_id, failed_at, version, policy, rules, error, since)
+VALUES (%b, %b, %b, %b, %b, %b, %b)
 ON CONFLICT (ticket_id) DO UPDATE SET failed_at = excluded.failed_at, version = excluded.version,
-    policy = excluded.policy, rules = excluded.rules, error = excluded.error
+    policy = excluded.policy, rules = excluded.rules, error = excluded.error, tries = d.tries + 1
 """
 _WAKE = """
 UPDATE log.policy_tickets SET due_at = least(due_at, %b) WHERE ticket_id IN (
     SELECT ticket_id FROM log.policy_tickets WHERE ticket_id = ANY (%b) FOR UPDATE SKIP LOCKED)
+"""
+_RETRY = """
+WITH found AS (SELECT t.ticket_id FROM log.policy_tickets t JOIN log.policy_dead_letters d USING (ticket_id)
+    WHERE ticket_id = ANY (%b) ORDER BY ticket_id FOR UPDATE OF t),
+due AS (UPDATE log.policy_tickets t SET due_at = %b FROM found WHERE t.ticket_id = found.ticket_id)
+UPDATE log.policy_dead_letters d SET retried_by = %b FROM found WHERE d.ticket_id = found.ticket_id
 """
 _HISTORY = """
 SELECT count(*), count(*) FILTER (WHERE status <> ALL (%b::text[])), array_agg(DISTINCT agent_id) FILTER (WHERE agent_id IS NOT NULL)
 FROM log.policy_tickets WHERE requester_id = ANY (%b) AND opened_at < %b AND ticket_id <> %b
 """
 _LETTERS = """
-SELECT ticket_id, failed_at, version, policy, rules, error FROM log.policy_dead_letters ORDER BY failed_at, ticket_id
+SELECT ticket_id, failed_at, version, policy, rules, error, since, tries, retried_by FROM log.policy_dead_letters ORDER BY failed_at, ticket_id
 """
 
 
@@ -147,16 +154,13 @@ class PostgresPolicyStore:
     def letters(self) -> list[Letter]:
         rows = self._log._fetch(_LETTERS, "read what policies gave up")
         return [
-            Letter(id_, at, version, policy, tuple(rules), error) for id_, at, version, policy, rules, error in rows
+            Letter(id_, at, version, policy, tuple(rules), error, *more)
+            for id_, at, version, policy, rules, error, *more in rows
         ]
 
-    def retry(self, tickets: Sequence[UUID], now: datetime) -> int:
+    def retry(self, tickets: Sequence[UUID], now: datetime, by: str) -> int:
         with self._transaction() as cursor:
-            return cursor.execute(
-                "UPDATE log.policy_tickets SET due_at = %b WHERE ticket_id IN (SELECT ticket_id FROM log.policy_dead_letters"
-                " WHERE ticket_id = ANY (%b) ORDER BY ticket_id)",
-                (now, list(tickets)),
-            ).rowcount
+            return cursor.execute(_RETRY, (list(tickets), now, by)).rowcount
 
     @contextmanager
     def _transaction(self) -> Iterator[Cursor[Any]]:
@@ -202,7 +206,7 @@ class _Batch:
         many, run = self._cursor.executemany, self._cursor.execute
         before = {one.ticket_id: one for one in self.tickets}
         many(_KEEP, [_kept(one) for one in done])
-        many(_BURY, [(*one.letter[:4], list(one.letter.rules), one.letter.error) for one in done if one.letter])
+        many(_BURY, [_buried(one.letter) for one in done if one.letter])
         healed = [one.seen.ticket_id for one in done if not one.letter]
         run("DELETE FROM log.policy_dead_letters WHERE ticket_id = ANY (%b)", (healed,))
         if wake:
@@ -245,6 +249,10 @@ def _kept(done: Done) -> tuple[Any, ...]:
         seen.version, done.due_at, *map(_word, (seen.status, seen.priority)), seen.agent_id, seen.requester_id, seen.opened_at, wish,
         seen.ticket_id,
     )  # fmt: skip
+
+
+def _buried(letter: Letter) -> tuple[Any, ...]:
+    return (*letter[:4], list(letter.rules), letter.error, letter.failed_at)
 
 
 def _written(wish: Waiting) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ticketcore.policy.shipped import default_policy
 from ticketcore.policy.source import check_policy
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
 from workers.cli.output import print_json, say, table
+from workers.cli.policy_letters import app as letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["groups"]
 
 app = typer.Typer(help="Policies: check, adopt, explain.", no_args_is_help=True, add_completion=False)
+app.add_typer(letters, name="dead-letters")
 groups = {"policy": app}
 
 File = Annotated[

@@ -114,6 +114,26 @@ def outgoing(
 
 
 @app.command()
+def policies(
+    poll: Annotated[
+        float, typer.Option(min=0.05, max=60, metavar="SECONDS", help="Between looks where nothing is to be done.")
+    ] = 0.5,
+) -> None:
+    """Do what the policy in force wants done, as events come in and times come; run as many as you like."""
+    from ticketcore.policy.manager import PolicyManager
+    from workers.policies.follower import follow
+
+    known = resolve(settings()).model_copy(update={"inline": False})
+    stores = [LogStore(known.log_name, _dsn(known), None)]
+    with (
+        working("policies", known.log_name) as worker,
+        watched(worker, stores, ["policies"], policies=True) as metrics,
+        closing(TicketCore.open(known)) as core,
+    ):
+        follow(PolicyManager(core), worker.stop, poll, metrics.for_policies() if metrics else None)
+
+
+@app.command()
 def intake() -> None:
     """Take mail by LMTP or SMTP; a message is answered with 250 once it is recorded. Run as many as you like."""
     try:

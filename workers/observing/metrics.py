@@ -15,6 +15,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from projections.observing import Batch
+from ticketcore.policy.manager import Counts
 from workers.observing.health import Health
 from workers.observing.logs import add_listener
 
@@ -32,7 +33,7 @@ class Metrics:
     What is rare is counted by the lines that are logged of it, whether or not their level is written.
 
     Args:
-        worker: ``relay``, ``project``, ``outgoing`` or ``intake``.
+        worker: ``relay``, ``project``, ``outgoing``, ``policies`` or ``intake``.
         health: is told of finished rounds and of what hinders them.
     """
 
@@ -97,6 +98,27 @@ class Metrics:
                 looked = time.monotonic()
 
         return {"on_due": on_due, "on_round": lambda: self.round("outgoing")}
+
+    def for_policies(self) -> Callable[[Counts], None]:
+        """Make the metrics of whoever follows policies; return what is called with what each transaction did."""
+        retries = self._counter("policy_retries", "Transactions that failed and were tried again.")
+        self._count("policies.retry", retries)
+        counters = [
+            self._counter("policy_events", "Events read for policies by this worker."),
+            self._counter("policy_tickets", "Tickets looked at."),
+            self._counter("policy_commands", "Commands recorded: at most one for each look at a ticket."),
+            self._counter("policy_given_up", "Looks that ended as a dead letter."),
+            self._counter(
+                "policy_conflicts", "Looks in vain: somebody else wrote meanwhile, and the ticket stays due."
+            ),
+        ]
+
+        def on_step(done: Counts) -> None:
+            for counter, value in zip(counters, done, strict=False):
+                counter.inc(value)
+            self.round("policies")
+
+        return on_step
 
     def for_intake(self) -> Callable[[str, float], None]:
         """Make the metrics of incoming mail; return what is called with each message's outcome and its seconds."""
@@ -175,6 +197,7 @@ class Metrics:
         if name.endswith(".retry"):
             loop = {
                 "relay.retry": "relay", "projection.retry": "log", "outgoing.retry": "outgoing", "intake.retry": "intake",
+                "policies.retry": "policies",
             }.get(name)  # fmt: skip
             for one in [loop] if loop else event["models"]:
                 self.health.trouble(one, f"tried again after {event.get('error', 'an error')}")

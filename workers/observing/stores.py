@@ -50,6 +50,12 @@ _DEAD = """
 SELECT m.model, count(d.position) FROM read_meta.models m LEFT JOIN read_meta.dead_letters d USING (model, generation)
 WHERE m.role = 'live' AND m.model = ANY(%s) GROUP BY m.model
 """
+_POLICIES = """
+SELECT (SELECT position FROM log.policy_checkpoint), count(*) FILTER (WHERE due_at <= now()),
+    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8,
+    count(*) FILTER (WHERE due_at > now()), (SELECT count(*) FROM log.policy_dead_letters)
+FROM log.policy_tickets WHERE due_at IS NOT NULL
+"""
 _RUNS_SINCE = (
     "SELECT extract(epoch FROM clock_timestamp() - backend_start)::float8 FROM pg_stat_activity WHERE pid = %s"
 )
@@ -66,6 +72,13 @@ _GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "projector_lag_events": ("Events of the partition that are in the topic and not projected; far back an estimate.", _POINT),
     "projector_lag_seconds": ("Age of the oldest event of the partition that is in the topic and not projected.", _POINT),
     "dead_letters": ("Events that are set aside, and those that wait behind them.", ("model",)),
+    "policy_position": ("Up to which position events were read for policies.", ("log",)),
+    "policy_lag_events": ("Events of the log that were not read for policies.", ("log",)),
+    "policy_lag_seconds": ("Age of the oldest event that was not read for policies, 0 for none.", ("log",)),
+    "policy_due": ("Tickets that policies have to look at by now.", ("log",)),
+    "policy_due_seconds": ("For how long the longest due of them has been due, 0 for none.", ("log",)),
+    "policy_timers": ("Tickets that policies look at later.", ("log",)),
+    "policy_dead_letters": ("Tickets that policies gave up.", ("log",)),
     "rebuild_running": ("1 while a rebuild of the read model runs, in whatever process.", ("model",)),
     "rebuild_position": ("Position that the tables being built hold; absent where none are.", ("model", "log")),
     "rebuild_target_position": ("Position that they have to reach.", ("model", "log")),
@@ -92,14 +105,15 @@ class Stores(Collector):
         read_dsn: of the read models, ``None`` for a relay.
         models: the read models that the worker feeds.
         kafka: raises where no broker answers; ``None`` where Kafka is not used.
+        policies: whether the worker follows the logs' policies.
     """
 
     def __init__(
         self, health: Health, logs: Sequence[LogStore], *, read_dsn: str | None = None, models: Sequence[str] = (),
-        kafka: Callable[[], None] | None = None,
+        kafka: Callable[[], None] | None = None, policies: bool = False,
     ) -> None:  # fmt: skip
         self._health, self._logs, self._read_dsn, self._models = health, logs, read_dsn, list(models)
-        self._kafka = kafka
+        self._kafka, self._policies = kafka, policies
         self._connections: dict[str, Connection] = {}
         self._found: dict[str, tuple[float, Sequence[Sample]]] = {}
         self._previous: dict[str, tuple[int, Sequence[int]]] = {}
@@ -180,6 +194,8 @@ class Stores(Collector):
         row = connection.execute(_RELAY, [log.topic]).fetchone() if log.topic else None
         [(head,)] = connection.execute(_HEAD).fetchall()
         found = [Sample("log_head_position", (log.name,), head)]
+        if self._policies:
+            found += _of_policies(log.name, connection, head)
         if log.topic is None:
             self._previous[log.name] = (head, ())
             return found
@@ -238,6 +254,16 @@ class Stores(Collector):
     def _head(self, log: LogStore) -> int:
         [(head,)] = self._connected(log.dsn).execute(_HEAD).fetchall()
         return int(head)
+
+
+def _of_policies(log: str, connection: Connection, head: int) -> list[Sample]:
+    [(position, due, seconds, timers, dead)] = connection.execute(_POLICIES).fetchall()
+    first = connection.execute(_TAIL, [position, head, 1]).fetchone()
+    values = {
+        "position": position, "lag_events": max(0, head - position), "lag_seconds": first[2] if first else 0,
+        "due": due, "due_seconds": seconds, "timers": timers, "dead_letters": dead,
+    }  # fmt: skip
+    return [Sample(f"policy_{name}", (log,), value) for name, value in values.items()]
 
 
 def _lag_within(connection: Connection, held: int, until: int, partition: int, partitions: int) -> tuple[int, float]:

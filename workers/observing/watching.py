@@ -32,7 +32,7 @@ class LogStore(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """A worker process; ``name``: ``relay`` or ``project``."""
+    """A worker process; ``name``: its command."""
 
     name: str
     stop: threading.Event
@@ -69,7 +69,7 @@ def working(name: str, log: str) -> Iterator[Worker]:
 @contextmanager
 def watched(
     worker: Worker, stores: Sequence[LogStore], loops: Sequence[str], *, read_dsn: str | None = None,
-    models: Sequence[str] = (), kafka: Callable[[], None] | None = None,
+    models: Sequence[str] = (), kafka: Callable[[], None] | None = None, policies: bool = False,
 ) -> Iterator[Metrics | None]:  # fmt: skip
     """Serve metrics and health until the end of the block; gives the :class:`Metrics`, or ``None`` where no port is set.
 
@@ -80,6 +80,7 @@ def watched(
         read_dsn: of the read models, ``None`` for a relay.
         models: the read models that it feeds.
         kafka: raises ``OSError`` where no broker answers; ``None`` where Kafka is not used.
+        policies: whether it follows the logs' policies.
     Raises:
         ConfigurationError: the port is taken, or the metrics' library is not installed.
     """
@@ -104,7 +105,7 @@ def watched(
     metrics, done = Metrics(worker.name, health), threading.Event()
     if models:
         metrics.for_projectors(models)
-    beside = Stores(health, stores, read_dsn=read_dsn, models=models, kafka=kafka)
+    beside = Stores(health, stores, read_dsn=read_dsn, models=models, kafka=kafka, policies=policies)
     metrics.registry.register(beside)
     with serving(settings.metrics_host, settings.metrics_port, metrics.registry, health) as (host, port):
         structlog.get_logger("ticketcore.metrics").info("metrics.listening", host=host, port=port)

@@ -1,0 +1,1 @@
+"""Following a log's policies until told to stop."""
