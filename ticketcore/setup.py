@@ -116,8 +116,8 @@ _GRANT_LOG = (
     "GRANT USAGE ON SCHEMA log TO {}",
     "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO {}",
     "GRANT DELETE ON log.claims TO {}",
-    "GRANT UPDATE ON log.policy_checkpoint, log.policy_desk, log.policy_tickets, log.policy_turns TO {}",
-    "GRANT UPDATE, DELETE ON log.policy_dead_letters TO {}",
+    "GRANT UPDATE ON log.policy_checkpoint, log.policy_desk, log.policy_turns TO {}",
+    "GRANT UPDATE, DELETE ON log.policy_tickets, log.policy_dead_letters TO {}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA log TO {}",
 )
 _GRANT_TAIL = (

@@ -372,21 +372,3 @@ def _till_done(manager: PolicyManager, clock: Clock) -> int:
     while manager.store.position() < manager._core.log.head() or manager.store.waits(clock.now).due:
         done += manager.catch_up().commands
     return done
-
-
-@pytest.mark.servers
-def test_after_a_recovery_of_the_log_all_is_read_again_and_nothing_done_twice(
-    database: str, tmp_path: Path, clock: Clock
-) -> None:
-    settings = Settings(dsn=database, key_file=tmp_path / "keys.json")
-    with TicketCore.open(settings, migrate=True, make_keys=True) as core:
-        core.adopt_policy(POLICY, by=LEAD, effective_at=clock.now - HOUR)
-        ticket = opened(core, clock)
-        manager = PolicyManager(core, clock, sections=SECTIONS)
-        manager.catch_up()
-        with psycopg.connect(database) as connection:
-            connection.execute("UPDATE log.meta SET epoch = gen_random_uuid()")
-        head = core.log.head()
-        assert manager.catch_up().events == head
-        assert core.log.head() == head
-        assert state(core, ticket).status is Status.NEW

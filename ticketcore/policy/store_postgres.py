@@ -46,6 +46,14 @@ _ALL_DUE = """
 UPDATE log.policy_tickets SET due_at = least(due_at, %b) WHERE ticket_id IN (
     SELECT ticket_id FROM log.policy_tickets WHERE (status <> ALL (%b::text[])) IS NOT FALSE ORDER BY ticket_id FOR UPDATE)
 """
+_ANEW = (
+    "DELETE FROM log.policy_dead_letters",
+    "DELETE FROM log.policy_tickets t WHERE NOT EXISTS (SELECT FROM log.events e WHERE e.originator_id = t.ticket_id)",
+    "UPDATE log.policy_tickets SET seen = 0, heard = 0 WHERE heard > 0",
+    "UPDATE log.policy_turns SET position = 0 WHERE position > (SELECT coalesce(max(position), 0) FROM log.events)",
+    "UPDATE log.policy_desk SET changed = true",
+)
+"""After a recovery. Tickets that are there still keep their timers, and count for their agents until they are looked at."""
 _KEEP = """
 UPDATE log.policy_tickets SET seen = %b, due_at = %b, status = %b, priority = %b, agent_id = %b, requester_id = %b,
     opened_at = %b, wish = %b WHERE ticket_id = %b
@@ -98,7 +106,8 @@ class PostgresPolicyStore:
             position, epoch, current = row
             if epoch != current:  # a recovery: what was seen may be of events that were lost
                 position = 0
-                cursor.execute("UPDATE log.policy_tickets SET seen = 0, heard = 0 WHERE heard > 0")
+                for statement in _ANEW:
+                    cursor.execute(statement)
             found = cursor.execute(
                 "SELECT position, originator_id, originator_version, topic FROM log.events WHERE position > %b"
                 " ORDER BY position LIMIT %b",
