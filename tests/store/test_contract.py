@@ -10,7 +10,7 @@ from eventsourcing.persistence import StoredEvent
 
 from tests.store.building import append, claim, events, key
 from ticketcore.errors import EventTooLarge
-from ticketcore.ids import Kind
+from ticketcore.ids import Kind, Number, aggregate_id
 from ticketcore.store.port import (
     MAX_EVENT_BYTES,
     Append,
@@ -374,6 +374,20 @@ class TestReading:
         a = uuid4()
         assert log.load([a], uuid4()) == ({a: []}, None)
         assert log.load([]) == ({}, None)
+
+    def test_the_streams_of_a_kind_are_named_page_by_page_in_their_order(self, log: EventLog) -> None:
+        kinds = (Kind.TICKET, Kind.CUSTOMER, Kind.POLICY)
+        ids = {kind: [aggregate_id(Number(kind, 2026, counter), "main") for counter in range(1, 8)] for kind in kinds}
+        for some in ids.values():
+            log.append([append(id_, count=2) for id_ in reversed(some)])
+        log.append([append(uuid4())])
+        for kind, expected in ids.items():
+            found, after = [], None
+            while page := log.stream_ids(kind, after, 3):
+                found += page
+                after = page[-1]
+            assert found == expected
+        assert log.stream_ids(Kind.AGENT, None, 3) == []
 
 
 class TestNumbers:

@@ -16,7 +16,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from ticketcore.errors import Forgotten
-from ticketcore.ids import NUMBERED, Kind
+from ticketcore.ids import NUMBERED, Kind, kind_of
 from ticketcore.store.appends import check_append, from_receipt, main_stream, own_clash
 from ticketcore.store.blobs import check_digest, parts_of
 from ticketcore.store.library import expected_of, recorded_at_positions
@@ -103,6 +103,11 @@ class MemoryLog(POPOApplicationRecorder):
             if size > max_bytes and number:
                 return page[:number]
         return page
+
+    def stream_ids(self, kind: Kind, after: UUID | None, limit: int) -> list[UUID]:
+        with self._database_lock:
+            found = [id_ for id_, records in self._streams.items() if records and kind_of(id_) is kind]
+        return sorted(id_ for id_ in found if after is None or id_ > after)[:limit]
 
     def head(self) -> int:
         return len(self._records)

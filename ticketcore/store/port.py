@@ -271,6 +271,13 @@ class EventLog(BlobStore, Protocol):
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]:
         """Return records with positions above *after*, in order, at most *limit* and about *max_bytes* of them."""
 
+    def stream_ids(self, kind: Kind, after: UUID | None, limit: int) -> list[UUID]:
+        """Return the ids of at most *limit* streams of a kind, in the ids' order, above *after*; ``None``: from the first.
+
+        Ids of numbered kinds grow with their numbers, so that going on from the last one meets every stream that there
+        was at the beginning.
+        """
+
     def head(self) -> int:
         """Return the last position, 0 for an empty log."""
 

@@ -50,6 +50,10 @@ SELECT {_FIELDS} FROM (
     FROM log.events WHERE position > %b ORDER BY position LIMIT %b
 ) AS page WHERE before - 64 < %b ORDER BY position
 """
+_STREAMS = """
+SELECT originator_id FROM log.events
+WHERE originator_id > %b AND originator_id < %b AND originator_version = 1 ORDER BY originator_id LIMIT %b
+"""
 _RELAYED = """
 SELECT position, previous FROM log.relays WHERE cardinality(previous) = %b AND epoch = (SELECT epoch FROM log.meta)
 ORDER BY position DESC LIMIT 1
@@ -181,6 +185,10 @@ class PostgresLog(PostgresBlobs, PostgresApplicationRecorder):
 
     def read(self, after: int, limit: int, *, max_bytes: int = 16_777_216) -> list[Record]:
         return [Record._make(row) for row in self._fetch(_READ, "read", after, limit, max_bytes)]
+
+    def stream_ids(self, kind: Kind, after: UUID | None, limit: int) -> list[UUID]:
+        first, last = UUID(int=kind << 120), UUID(int=(kind + 1 << 120) - 1)
+        return [row[0] for row in self._fetch(_STREAMS, "read which streams there are", after or first, last, limit)]
 
     def head(self) -> int:
         rows = self._fetch("SELECT position FROM log.events ORDER BY position DESC LIMIT 1", "read the last position")
