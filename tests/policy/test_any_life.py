@@ -184,6 +184,7 @@ def test_what_is_recorded_is_right_and_the_same_whenever_somebody_looked(
     often, acts, end = _lived(happenings, looks, change, priority, team)
     once, _, _ = _lived(happenings, [], change, priority, team)
     assert _facts(often) == _facts(once) == walked(acts, end)
+    assert sorted(often.story()) == sorted(once.story()), "all that is recorded, warnings and pauses too"
 
 
 @settings(max_examples=100, deadline=None)
@@ -206,5 +207,7 @@ def test_folding_the_first_events_gives_what_was_recorded_then(
                 assert (event.target, "fulfilled", event.fulfilled_at) in told, command
             elif isinstance(event, ev.SlaBreached):
                 assert (event.target, "breached", event.breached_at) in told, command
+            elif isinstance(event, sv.SlaWarned):
+                assert (event.target, "warned", event.warned_at) in told, command
             elif isinstance(event, sv.SlaPaused | sv.SlaResumed | sv.SlaWithdrawn):
                 assert (event.target, event.TOPIC.removeprefix("ticket.sla_"), event.at) in told, command

@@ -68,13 +68,15 @@ class Point(NamedTuple):
 class Recorded(NamedTuple):
     """A fact about a promise that is in the log.
 
-    ``kind``: ``applied``, ``paused``, ``resumed``, ``withdrawn``, ``fulfilled`` or ``breached``.
+    ``kind``: ``applied``, ``paused``, ``resumed``, ``warned``, ``withdrawn``, ``fulfilled`` or ``breached``; ``at``: when
+    it was to be warned of.
     """
 
     target: SlaTarget
     kind: str
     due_at: datetime | None = None
     policy: str | None = None
+    at: datetime | None = None
 
 
 class Clocks(NamedTuple):
@@ -87,7 +89,6 @@ class Clocks(NamedTuple):
         opening: which way the first message went.
         recorded: by policies, in order.
         decided: ``(policy, basis) -> rule`` of every decision about promises; ``None``: no rule fitted.
-        warned: target -> when it was last warned of.
         foreign: targets about which anybody but a policy recorded something: they are left alone.
         looked: version of the last fact or decision about promises that a policy recorded; 0: none.
         measured: values of the last measurement, and ``measured_version`` its version.
@@ -100,7 +101,6 @@ class Clocks(NamedTuple):
     opening: Direction
     recorded: tuple[Recorded, ...] = ()
     decided: tuple[tuple[tuple[str, int], str | None], ...] = ()
-    warned: tuple[tuple[SlaTarget, datetime], ...] = ()
     foreign: frozenset[SlaTarget] = frozenset()
     looked: int = 0
     measured: tuple[str | float | None, ...] = ()
@@ -219,16 +219,11 @@ def _fact(kind: str) -> Callable[[Clocks, Any], Clocks]:
     def record(clocks: Clocks, event: Any) -> Clocks:
         if not _by_policy(event):
             return clocks._replace(foreign=clocks.foreign | {event.target})
-        due_at, policy = getattr(event, "due_at", None), getattr(event, "policy", None)
-        recorded = (*clocks.recorded, Recorded(event.target, kind, due_at, policy))
+        due_at, policy, at = (getattr(event, name, None) for name in ("due_at", "policy", "warned_at"))
+        recorded = (*clocks.recorded, Recorded(event.target, kind, due_at, policy, at))
         return clocks._replace(recorded=recorded, looked=event.originator_version)
 
     return record
-
-
-def _warned(clocks: Clocks, event: sv.SlaWarned) -> Clocks:
-    others = tuple(known for known in clocks.warned if known[0] is not event.target)
-    return clocks._replace(warned=(*others, (event.target, event.warned_at)), looked=event.originator_version)
 
 
 def _measured(clocks: Clocks, event: sv.Measured) -> Clocks:
@@ -265,10 +260,9 @@ _SILENT = frozenset(
 """Events that change nothing that clocks depend on."""
 _RULES: dict[str, Callable[[Clocks, Any], Clocks]] = {
     "ticket.policy_decided": _decided,
-    "ticket.sla_warned": _warned,
     "ticket.measured": _measured,
     **{
         f"ticket.sla_{kind}": _fact(kind)
-        for kind in ("applied", "paused", "resumed", "withdrawn", "fulfilled", "breached")
+        for kind in ("applied", "paused", "resumed", "warned", "withdrawn", "fulfilled", "breached")
     },
 }

@@ -30,8 +30,8 @@ class Entry(NamedTuple):
     """What happened to a promise at ``at``.
 
     Attributes:
-        kind: ``applied``, ``paused``, ``resumed``, ``withdrawn``, ``fulfilled`` or ``breached``.
-        due_at: of one that was applied or resumed; ``None`` where it stands still.
+        kind: ``applied``, ``paused``, ``resumed``, ``warned``, ``withdrawn``, ``fulfilled`` or ``breached``.
+        due_at: of one that was applied, resumed or warned of; ``None`` where it stands still.
         policy: of one that was applied: name and version of who promises it.
         elapsed: of one that was paused: working time that it had run.
         reason: of one that was withdrawn.
@@ -56,7 +56,7 @@ class Clock(NamedTuple):
         due_at: until when it is to be kept, or was; ``None`` while it stands still.
         since: when it was last set going; ``used``: working time that it had run until then.
         ended_at: when it was kept, broken or withdrawn.
-        warns_at: when to warn, in order, as far as is known now.
+        warns_at: when it is to be warned of next, where it is still running then.
     """
 
     target: SlaTarget
@@ -67,7 +67,7 @@ class Clock(NamedTuple):
     since: datetime | None = None
     used: timedelta = _NONE
     ended_at: datetime | None = None
-    warns_at: tuple[datetime, ...] = ()
+    warns_at: datetime | None = None
 
     def elapsed(self, now: datetime) -> timedelta:
         """Return the working time that it ran until *now* or its end."""
@@ -126,6 +126,8 @@ class _Run:
         self.ended: datetime | None = None
         self.used = _NONE
         self.counted = 0  # how many segments are in it
+        self.warned = _NONE  # after how much of it was warned since it was applied
+        self.warns: datetime | None = None
 
     def until(self, now: datetime) -> Clock:
         """Return the clock at *now*."""
@@ -140,7 +142,7 @@ class _Run:
                 self._over("fulfilled" if over else "withdrawn", part.at, reason)
             if self.state == "breached":
                 break
-        warns = self._warns() if self.state == "active" else ()
+        warns = self.warns if self.state == "active" else None
         return Clock(
             self.target, self.state, parts[0].at, self.terms, self.due, self.since, self.used, self.ended, warns
         )
@@ -168,6 +170,7 @@ class _Run:
         else:
             if was == "paused":
                 self._enter("resumed", part.at, due_at=due)
+            self._warn(part.at, until, terms)
             if due is not None and due < until:
                 self._over("breached", due)
 
@@ -184,20 +187,20 @@ class _Run:
         self.counted = index
         return None
 
-    def _warns(self) -> tuple[datetime, ...]:
-        """Return when to warn: so much of the time being used, not before the terms in force were."""
-        assert self.terms is not None  # noqa: S101 it runs
-        assert self.since is not None  # noqa: S101
-        found, used, wanted = [], _NONE, list(self.terms.warns)
-        for index, part in enumerate(self.parts):
-            if not _runs(self.terms, part.status):
+    def _warn(self, begin: datetime, until: datetime, terms: Terms) -> None:
+        """Warn wherever so much of the time is used up before *until*; once, where several are at one instant."""
+        self.warns = None
+        for amount in terms.warns:
+            if amount <= self.warned:
                 continue
-            last = index == len(self.parts) - 1
-            time = None if last else self.terms.calendar.business_time(part.at, self.parts[index + 1].at)
-            while wanted and (time is None or used + time >= wanted[0]):
-                found.append(self.terms.calendar.add_business_time(part.at, wanted.pop(0) - used))
-            used += time or _NONE
-        return tuple(sorted({max(at, self.applied) for at in found}))
+            at = begin if amount <= self.used else terms.calendar.add_business_time(begin, amount - self.used)
+            if at >= until:
+                self.warns = at
+                break
+            self.warned = amount
+            last = self.entries[-1]
+            if (last.target, last.kind, last.at) != (self.target, "warned", at):
+                self._enter("warned", at, due_at=self.due)
 
     def _over(self, state: str, at: datetime, reason: str = "") -> None:
         self._enter(state, at, reason=reason)
@@ -206,7 +209,7 @@ class _Run:
     def _enter(self, kind: str, at: datetime, **more: Any) -> None:
         self.entries.append(Entry(self.target, kind, at, **more))
         if kind == "applied":
-            self.applied = at
+            self.warned = _NONE
 
 
 def _runs(terms: Terms, status: Status) -> bool:

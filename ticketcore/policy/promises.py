@@ -51,11 +51,7 @@ def promise_steps(ticket: UUID, clocks: Clocks, schedule: InForce, now: datetime
     """Return what is to be recorded of a ticket's promises at *now*: nothing where all of it is."""
     found = course(clocks, schedule, now)
     steps = [Step(decision, ()) for decision in _decisions(clocks, found)]
-    commands = [
-        *_missing(ticket, clocks, found),
-        *_warnings(ticket, clocks, found, now),
-        *_measure(ticket, clocks, schedule),
-    ]
+    commands = [*_missing(ticket, clocks, found), *_measure(ticket, clocks, schedule)]
     return [*steps, Step(None, tuple(commands))] if commands else steps
 
 
@@ -66,9 +62,8 @@ def next_wake(clocks: Clocks, schedule: InForce, now: datetime) -> datetime | No
     for target in _own(clocks):
         clock = found.latest(target)
         if clock is not None and clock.state == "active" and clock.due_at is not None:
-            times.append(max(clock.due_at + _TICK, now + _TICK))  # kept at the due time itself is kept
-            times += [at for at in clock.warns_at if at > now]
-    return min(times, default=None)
+            times += [clock.due_at, clock.warns_at or clock.due_at]
+    return max(min(times), now) + _TICK if times else None  # kept at the due time itself is kept
 
 
 def _own(clocks: Clocks) -> Iterator[SlaTarget]:
@@ -127,34 +122,26 @@ def _missing(ticket: UUID, clocks: Clocks, found: Course) -> list[TicketCommand]
 
 def _settled(recorded: Sequence[Recorded], clock: Clock | None, entries: Sequence[Entry]) -> Iterator[Entry]:
     """Yield what leads from where a promise stands by the log to where it is."""
-    stands = recorded[-1].kind
-    running = stands in ("applied", "resumed", "paused")
-    if clock is None or not entries:
+    before = [one for one in recorded if one.kind != "warned"]
+    since = [entry for entry in entries if entry.kind != "warned"]
+    if clock is None or not since or not before:
         return
-    last = entries[-1]
+    stands = before[-1].kind
+    running = stands in ("applied", "resumed", "paused")
     if clock.state in RUNNING:
-        same = stands == "paused" if clock.state == "paused" else running and recorded[-1].due_at == clock.due_at
+        same = stands == "paused" if clock.state == "paused" else running and before[-1].due_at == clock.due_at
         if not same:
-            begun = max(index for index, entry in enumerate(entries) if entry.kind in ("applied", "resumed", "paused"))
-            at = entries[begun].at
+            begun = max(index for index, entry in enumerate(since) if entry.kind in ("applied", "resumed", "paused"))
+            at = since[begun].at
             policy = clock.terms.policy if clock.terms is not None else ""
             yield Entry(clock.target, "applied", at, due_at=clock.due_at, policy=policy)
             if clock.state == "paused":
                 yield Entry(clock.target, "paused", at, elapsed=clock.used)
+        last = entries[-1]
+        if last.kind == "warned" and all(one.at is None or one.at < last.at for one in recorded):
+            yield last
     elif running:
-        yield last
-
-
-def _warnings(ticket: UUID, clocks: Clocks, found: Course, now: datetime) -> Iterator[TicketCommand]:
-    """Yield the warnings that are due: of several that nobody looked at in time only the latest one."""
-    warned = dict(clocks.warned)
-    for target in _own(clocks):
-        clock = found.latest(target)
-        if clock is None or clock.state != "active":
-            continue
-        passed = [at for at in clock.warns_at if at <= now]
-        if passed and (target not in warned or passed[-1] > warned[target]):
-            yield build(sc.WarnSla, ticket_id=ticket, target=target, warned_at=passed[-1], due_at=clock.due_at)
+        yield since[-1]
 
 
 def _measure(ticket: UUID, clocks: Clocks, schedule: InForce) -> Iterator[TicketCommand]:
@@ -173,6 +160,8 @@ def _command(ticket: UUID, entry: Entry) -> TicketCommand:
         return build(sc.PauseSla, **what, at=entry.at, elapsed_seconds=entry.elapsed.total_seconds())
     if entry.kind == "resumed":
         return build(sc.ResumeSla, **what, at=entry.at, due_at=entry.due_at)
+    if entry.kind == "warned":
+        return build(sc.WarnSla, **what, warned_at=entry.at, due_at=entry.due_at)
     if entry.kind == "withdrawn":
         return build(sc.WithdrawSla, **what, at=entry.at, reason=entry.reason)
     if entry.kind == "fulfilled":
