@@ -146,6 +146,9 @@ class PolicyStore(Protocol):
     def history(self, requesters: Collection[UUID], opened_at: datetime, but: UUID) -> History:
         """Return what customers asked before *opened_at*, the ticket *but* apart."""
 
+    def loads(self) -> Mapping[str, int]:
+        """Return agent -> tickets that are worked on, as policies saw them last."""
+
     def waits(self, now: datetime) -> Waits:
         """Return what is due at *now*."""
 

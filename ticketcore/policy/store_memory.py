@@ -83,6 +83,10 @@ class MemoryPolicyStore:
         open_ = sum(one.status not in (Status.SOLVED, *OVER) for one in found)
         return History(len(found), open_, frozenset(one.agent_id for one in found if one.agent_id))
 
+    def loads(self) -> Mapping[str, int]:
+        with self._lock:
+            return Counter(agent for one in self._seen.values() if (agent := one.counts_for) is not None)
+
     def waits(self, now: datetime) -> Waits:
         with self._lock:
             due = [at for at in self._due.values() if at <= now]
@@ -115,9 +119,8 @@ class _Batch:
         return self._store._changed
 
     def desk(self) -> tuple[Mapping[str, int], Mapping[str, int], Sequence[Waiting]]:
-        known = list(self._store._seen.values())
-        loads = Counter(agent for one in known if (agent := one.counts_for) is not None)
-        return loads, dict(self._store._turns), [one.wish for one in known if one.wish is not None]
+        waiting = [one.wish for one in self._store._seen.values() if one.wish is not None]
+        return self._store.loads(), dict(self._store._turns), waiting
 
     def held(self, agents: Collection[str]) -> Sequence[Held]:
         return [

@@ -78,6 +78,7 @@ WITH found AS (SELECT t.ticket_id FROM log.policy_tickets t JOIN log.policy_dead
 due AS (UPDATE log.policy_tickets t SET due_at = %b FROM found WHERE t.ticket_id = found.ticket_id)
 UPDATE log.policy_dead_letters d SET retried_by = %b FROM found WHERE d.ticket_id = found.ticket_id
 """
+_LOADS = "SELECT agent_id, count(*) FROM log.policy_tickets WHERE agent_id IS NOT NULL AND status = ANY (%b) GROUP BY 1"
 _HISTORY = """
 SELECT count(*), count(*) FILTER (WHERE status <> ALL (%b::text[])), array_agg(DISTINCT agent_id) FILTER (WHERE agent_id IS NOT NULL)
 FROM log.policy_tickets WHERE requester_id = ANY (%b) AND opened_at < %b AND ticket_id <> %b
@@ -148,6 +149,9 @@ class PostgresPolicyStore:
         )
         return History(tickets, open_, frozenset(agents or ()))
 
+    def loads(self) -> Mapping[str, int]:
+        return dict(self._log._fetch(_LOADS, "read how many tickets agents have", _words(COUNTED)))
+
     def waits(self, now: datetime) -> Waits:
         [row] = self._log._fetch(
             "SELECT count(*) FILTER (WHERE due_at <= %b), min(due_at) FILTER (WHERE due_at <= %b),"
@@ -192,10 +196,7 @@ class _Batch:
 
     def desk(self) -> tuple[Mapping[str, int], Mapping[str, int], Sequence[Waiting]]:
         run = self._cursor.execute
-        loads = run(
-            "SELECT agent_id, count(*) FROM log.policy_tickets WHERE agent_id IS NOT NULL AND status = ANY (%b) GROUP BY 1",
-            (_words(COUNTED),),
-        ).fetchall()
+        loads = run(_LOADS, (_words(COUNTED),)).fetchall()
         turns = run("SELECT agent_id, position FROM log.policy_turns").fetchall()
         rows = run(f"SELECT {_COLUMNS} FROM log.policy_tickets WHERE wish IS NOT NULL ORDER BY opened_at").fetchall()
         return dict(loads), dict(turns), [seen.wish for row in rows if (seen := _seen(row)).wish is not None]
