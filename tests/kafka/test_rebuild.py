@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from projections.projector import FedByPartitions
+from projections.queues import QUEUES
 from projections.rebuild import put_back, rebuild
 from projections.runner import Runner
 from projections.schema import MODELS, OtherVersion
@@ -34,6 +35,7 @@ from workers.kafka.projector_worker import ProjectorWorker
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 ANA = Actor.agent("ana")
 SCHEMAS = [model.name for model in MODELS]
+NOW, LATER = QUEUES.version, NEXT_QUEUES.version
 _JOINED = """
 SELECT count(*), count(i.ticket_id) FROM performance.tickets t
 LEFT JOIN performance.intervals i ON i.ticket_id = t.ticket_id AND i.seq = t.interval_seq
@@ -161,7 +163,7 @@ def test_all_models_are_rebuilt_under_constant_commands_and_no_reader_notices(sc
                 assert scene.commands > before
                 scene.goes_on()
         scene.caught_up(log, 120)
-        assert scene.generations() == dict.fromkeys(SCHEMAS, (3, 1))
+        assert scene.generations() == {model.name: (3, model.version) for model in MODELS}
         assert set(scene.checkpoints()) == {(name, n) for name in SCHEMAS for n in range(6)}
         assert [worker.process.poll() for worker in workers] == [None, None]
         checked = run(scene.environ, "verify", "--quiet")
@@ -190,18 +192,20 @@ def test_a_next_version_beside_the_old_is_swapped_and_swapped_back_under_traffic
             scene.goes_on()
             for turn, bring in enumerate((rebuild, put_back)):
                 done = bring(scene.dsn, log, Codec().decode, NEXT_QUEUES)
-                assert (done.generation, done.version) == (2 * turn + 2, 2)
+                assert (done.generation, done.version) == (2 * turn + 2, LATER)
                 assert old.process.wait(120) == 11
-                assert "tables of version 2, expected 1 (upgrade ticketcore here" in old.said
+                assert f"tables of version {LATER}, expected {NOW} (upgrade ticketcore here" in old.said
                 new = ProjectorWorker(scene.dsn, [NEXT_QUEUES], topics, Codec().decode, scene.settings)
                 with (
-                    pytest.raises(OtherVersion, match=r"version 1, expected 2 \(run `ticketcore rebuild queues`\)"),
+                    pytest.raises(
+                        OtherVersion, match=rf"version {NOW}, expected {LATER} \(run `ticketcore rebuild queues`\)"
+                    ),
                     in_thread(new.run) as thread,
                 ):
                     _go_back(scene, generation=2 * turn + 3, replaced=thread)
                 again = run(scene.environ, "rebuild", "queues", "--back")
                 assert again.returncode == 11
-                assert "they are of version 2, made by release" in again.stderr
+                assert f"they are of version {LATER}, made by release" in again.stderr
                 old = scene.worker("project", "queues")
                 scene.goes_on()
         scene.caught_up(log, 120)
@@ -221,7 +225,7 @@ def _go_back(scene: Scene, *, generation: int, replaced: threading.Thread) -> No
     back = run(scene.environ, "rebuild", "queues", "--back")
     assert (back.returncode, back.stderr) == (0, "")
     assert f"queues: generation {generation} is live, made from " in back.stdout
-    assert back.stdout.endswith(" events, of version 1 again\n")
+    assert back.stdout.endswith(f" events, of version {NOW} again\n")
     replaced.join(120)
     assert not replaced.is_alive()
 
