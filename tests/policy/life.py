@@ -43,7 +43,7 @@ calendars:
   late: {zone: UTC, hours: {mon-fri: ["13:00-21:00"]}}
   always: {zone: UTC, hours: always}
 """
-STANDARD = f"""\
+PLAIN = f"""\
 name: plain
 {CALENDARS}
 sla:
@@ -52,8 +52,8 @@ sla:
     targets:
       high: {{first_reply: 30m, next_reply: 1h, resolution: 4h}}
       normal: {{first_reply: 1h, next_reply: 2h, resolution: 8h}}
-    warn: [50%, 80%]
 """
+STANDARD = f"{PLAIN}    warn: [50%, 80%]\n"
 
 
 def instant(text: str) -> datetime:
@@ -80,10 +80,10 @@ def adopted(*texts: str, since: str = "00:00", version: int = 1) -> Adopted:
 class Life:
     """One ticket. Every act takes place at the instant last named by :meth:`at`."""
 
-    def __init__(self, *policies: str | Adopted, organisation: str | None = None) -> None:
+    def __init__(self, *policies: str | Adopted, organisations: Mapping[UUID, str] | None = None) -> None:
         found = [adopted(one) if isinstance(one, str) else one for one in policies]
         self.schedule = Schedule(tuple(found))
-        self.organisation = organisation
+        self.organisations = organisations or {}
         self.now = instant("09:00")
         self.events: list[Event] = []
         self.ticket: Ticket | None = None
@@ -150,7 +150,7 @@ class Life:
         return self.do(tc.ChangeRequester, requester_id=C2)
 
     def merged(self) -> Life:
-        self.others[T2] = _other(self.now)
+        self.others[T2] = other_ticket(self.now)
         return self.do(tc.Merge, target_id=T2)
 
     def unmerged(self) -> Life:
@@ -233,15 +233,16 @@ class Life:
         self.events.append(event)
         self.ticket = evolve(self.ticket, event)
         assert self.ticket is not None
-        self.clocks = evolve_clocks(self.clocks, event, facts_of(self.ticket, self.organisation))
+        self.clocks = evolve_clocks(self.clocks, event, facts_of(self.ticket, self.organisations))
 
     def _command_id(self) -> UUID:
         self.commands += 1
         return UUID(int=self.commands)
 
 
-def facts_of(ticket: Ticket, organisation: str | None = None) -> Facts:
+def facts_of(ticket: Ticket, organisations: Mapping[UUID, str] = {}) -> Facts:
     """Return what rules know of *ticket*."""
+    organisation = None if ticket.requester_id is None else organisations.get(ticket.requester_id)
     values = {
         "priority": ticket.priority,
         "category": ticket.category,
@@ -261,12 +262,13 @@ def replayed(life: Life, until: int | None = None) -> Clocks:
     for event in life.events[:until]:
         ticket = evolve(ticket, event)
         assert ticket is not None
-        clocks = evolve_clocks(clocks, event, facts_of(ticket, life.organisation))
+        clocks = evolve_clocks(clocks, event, facts_of(ticket, life.organisations))
     assert clocks is not None
     return clocks
 
 
-def _other(at: datetime) -> Ticket:
+def other_ticket(at: datetime) -> Ticket:
+    """Return another ticket that was opened at *at*."""
     meta = Meta(occurred_at=at, actor=KIM, command_id=UUID(int=0))
     fact = opened(T2, requester_id=C1)
     other = evolve(None, fact.cls(originator_id=T2, originator_version=1, meta=meta, **fact.payload))
