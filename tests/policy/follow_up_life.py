@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.domain import given as g
+from ticketcore.domain import delivery_commands as dc
 from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_commands as tc
 from ticketcore.domain import ticket_events as ev
@@ -21,7 +22,7 @@ from ticketcore.domain.context import Context
 from ticketcore.domain.decide import decide
 from ticketcore.domain.service_commands import FollowPolicy
 from ticketcore.domain.service_events import Section
-from ticketcore.domain.types import Actor, Channel, Direction, Role, Status
+from ticketcore.domain.types import Actor, BounceKind, Channel, DeliveryState, Direction, Role, Status
 from ticketcore.policy import engine
 from ticketcore.policy.case import Case, project_case
 from ticketcore.policy.desk import Desk
@@ -33,7 +34,7 @@ from ticketcore.policy.source import load_policy
 START = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
 """A Monday."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-KIM = Actor.customer("C-2026-000007-C")
+KIM, OUTGOING = Actor.customer("C-2026-000007-C"), Actor.system("outgoing")
 SECTIONS = tuple(part for part in engine.SECTIONS if part.name in (Section.CHECKLIST, Section.FOLLOW_UP))
 """What is looked at here: not who gets the ticket, and until when."""
 
@@ -74,6 +75,7 @@ class Life:
         withheld: template -> why it can't be written.
         events: all that was recorded.
         worked: at which times the rules did something.
+        mails_go_out: what rules write is sent a minute later, and comes back another minute later.
     """
 
     policies: Mapping[str, datetime]
@@ -82,6 +84,7 @@ class Life:
     events: list[Event] = field(default_factory=list)
     worked: list[datetime] = field(default_factory=list)
     working: bool = True
+    mails_go_out: bool = False
 
     def __post_init__(self) -> None:
         adopted = enumerate(self.policies.items(), 1)
@@ -155,6 +158,8 @@ class Life:
         assert self._decide(build(FollowPolicy, ticket_id=g.T1, **values), plan.actor)
         assert self.plan().is_empty, "reconciling again gives nothing"
         self.worked.append(self.now)
+        if self.mails_go_out:
+            self._send()
         return len(plan.decisions)
 
     def plan(self) -> Plan:
@@ -186,6 +191,19 @@ class Life:
     def decisions(self) -> list[sv.PolicyDecision]:
         """Return all that was decided."""
         return [one for event in self.events if isinstance(event, sv.PolicyDecided) for one in event.decisions]
+
+    def _send(self) -> None:
+        """Let the outgoing worker send what rules wrote, and its server say that there is no such customer."""
+        for delivery in self.case.ticket.deliveries:
+            if delivery.state is DeliveryState.WAITING:
+                self.now += MINUTE
+                which: dict[str, Any] = {"ticket_id": g.T1, "comment": delivery.comment}
+                self._decide(
+                    build(dc.AttemptDelivery, **which, attempt=1, lease=60, message_id="<1@a>", to="a@b.c"), OUTGOING
+                )
+                self._decide(build(dc.ConfirmDelivery, **which, attempt=1), OUTGOING)
+                self.now += MINUTE
+                self._decide(build(dc.RecordBounce, **which, kind=BounceKind.SOFT), OUTGOING)
 
     def _decide(self, command: Command, by: Actor) -> tuple[Event, ...]:
         id_ = UUID(int=len(self.events) + 100)

@@ -11,11 +11,12 @@ from hypothesis import given as of_any
 from hypothesis import strategies as st
 
 from tests.domain import given as g
+from ticketcore.domain import delivery_events as dv
 from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket as ticket_fold
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event, Source
-from ticketcore.domain.types import Actor, Channel, Direction, Level, Priority, Role, Status
+from ticketcore.domain.types import Actor, BounceKind, Channel, Direction, Level, Priority, Role, Status
 from ticketcore.policy.case import Case, evolve_case, project_case
 
 POLICY = Actor(role=Role.POLICY, id="default", version="1")
@@ -109,19 +110,42 @@ def test_decisions_are_kept_and_counted_by_section_rule_and_basis() -> None:
     assert found.last_decision(sv.Section.SLA) is None
 
 
-def test_policy_commands_in_a_row_are_counted_until_anybody_else_acts() -> None:
-    def by_command(number: int, event: Event) -> Event:
-        return event.model_copy(update={"meta": event.meta.model_copy(update={"command_id": UUID(int=number)})})
+def by_command(number: int, event: Event) -> Event:
+    return event.model_copy(update={"meta": event.meta.model_copy(update={"command_id": UUID(int=number)})})
 
+
+def test_policy_commands_in_a_row_are_counted_until_anybody_else_acts() -> None:
     facts = (g.opened(), decided("a", after=g.MINUTE / 2), decided("b", after=g.MINUTE / 2), decided("c", after=HOUR))
     events = [by_command(number, event) for number, event in enumerate(g.given(*facts).events)]
     found = [project_case(None, events[: n + 1]) for n in range(4)]
-    assert [one and (one.chain, one.row) for one in found] == [(0, 0), (1, 1), (2, 2), (1, 3)]
+    assert [one and one.chain for one in found] == [0, 1, 2, 1]
     of_one = project_case(None, [events[0], *(by_command(9, event) for event in events[1:])])
     assert of_one is not None
-    assert (of_one.chain, of_one.row) == (1, 1)
+    assert of_one.chain == 1
     answered = case(g.opened(), decided("a"), g.answered())
-    assert (answered.chain, answered.row) == (0, 0)
+    assert answered.chain == 0
+
+
+OUTGOING = Actor.system("outgoing")
+ECHOES = (
+    g.fact(dv.DeliveryAttempted, by=OUTGOING, comment=1, attempt=1, lease_until=g.START),
+    g.fact(dv.Delivered, by=OUTGOING, comment=1, attempt=1),
+    g.fact(dv.DeliveryFailed, by=OUTGOING, comment=1, attempt=1, permanent=True, reason="refused"),
+    g.fact(dv.Bounced, by=OUTGOING, kind=BounceKind.HARD),
+)
+
+
+@pytest.mark.parametrize("echo", ECHOES, ids=lambda one: one.cls.TOPIC)
+def test_what_comes_of_a_mail_by_itself_is_nobodys_act(echo: g.Fact) -> None:
+    events = g.given(g.opened(), decided("a"), echo).events
+    found = project_case(None, [by_command(number, event) for number, event in enumerate(events)])
+    assert found is not None
+    assert found.chain == 1
+    first, *others = g.given(g.opened(), echo).events
+    imported = first.model_copy(update={"meta": first.meta.model_copy(update={"source": Source(line=1)})})
+    found = project_case(None, [imported, *others])
+    assert found is not None
+    assert found.newest_imported
 
 
 def test_a_ticket_is_imported_while_its_newest_event_but_policies_is() -> None:

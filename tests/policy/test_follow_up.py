@@ -15,6 +15,8 @@ from ticketcore.domain import ticket_commands as tc
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.service_events import Section
 from ticketcore.domain.types import Actor, Direction, Priority, Status
+from ticketcore.policy.engine import LONGEST_CHAIN
+from ticketcore.policy.errors import PolicyLoop
 
 SHOP = Actor.system("shop")
 PAGE = (Path(__file__).parents[2] / "docs" / "follow-up.md").read_text(encoding="utf-8")
@@ -368,3 +370,59 @@ def test_a_rule_that_solves_and_asks_asks_once_for_that_solution() -> None:
     ticket = life("{rule: end, when: {}, after: 1d, since: opened, do: [solve, survey]}", SURVEY)
     told = ["+1d end: solve=solved, survey=asked", "+2d ask: survey=not asked: it was before"]
     assert ticket.passes(9 * DAY).told() == told
+
+
+FIGHT = (
+    f"{{rule: ping, {OPEN}, after: 2h, do: [{{mail: reminder}}, pend]}}",
+    f"{{rule: pong, {PENDING}, after: 2h, do: [{{mail: reminder}}, resume]}}",
+)
+"""Hours apart, so that each command is far from the one before."""
+
+
+def fought(ticket: Life) -> PolicyLoop:
+    ticket.does(tc.Assign, agent_id="ana")
+    with pytest.raises(PolicyLoop) as refused:
+        ticket.passes(90 * DAY)
+    return refused.value
+
+
+def test_two_rules_that_answer_each_other_end_however_slowly_they_do() -> None:
+    ticket = life(*FIGHT)
+    loop = fought(ticket)
+    assert (loop.times, loop.rules) == (LONGEST_CHAIN, ("follow_up: pong", "follow_up: ping"))
+    assert len(ticket.decisions()) == LONGEST_CHAIN
+    with pytest.raises(PolicyLoop):
+        ticket.passes(90 * DAY)
+
+
+def test_a_delivery_or_a_bounce_does_not_let_rules_go_on_that_answer_each_other_and_a_person_does() -> None:
+    ticket = life(*FIGHT)
+    ticket.mails_go_out = True
+    fought(ticket)
+    assert len(ticket.decisions()) == LONGEST_CHAIN
+    ticket.now += HOUR
+    ticket.stops()
+    ticket.writes(Direction.INTERNAL, g.ANA)
+    ticket.starts()
+    assert ticket.works() == 0
+    assert len(ticket.decisions()) == LONGEST_CHAIN + 1
+
+
+def test_another_policy_begins_anew() -> None:
+    calm = "{rule: thanks, when: {}, after: 1h, since: status, do: [{note: Hm.}]}"
+    ticket = Life({rules(*FIGHT): START - DAY, rules(calm): START + 2 * DAY})
+    fought(ticket)
+    ticket.now = START + 2 * DAY
+    assert ticket.passes(9 * DAY).told()[LONGEST_CHAIN:] == ["+2d01:00 thanks: note=written"]
+
+
+def test_what_is_repeated_often_or_begun_anew_by_people_is_no_loop() -> None:
+    ticket = life(f"{{rule: call, {PENDING}, after: 1d, repeat: 40, do: [{{note: Call.}}]}}")
+    ticket.does(tc.Pend)
+    assert len(ticket.passes(60 * DAY).told()) == 40
+    ticket = life(f"{{rule: ping, {OPEN}, after: 2h, do: [pend]}}")
+    for _ in range(2 * LONGEST_CHAIN):
+        ticket.writes()
+        ticket.answers()
+        ticket.passes(DAY)
+    assert len(ticket.decisions()) == 2 * LONGEST_CHAIN

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.policy.follow_up_life import DAY, START, Life, life, rules
 from ticketcore.domain import ticket_commands as tc
+from ticketcore.domain.types import Status
 from ticketcore.errors import WrongState
 
 CONDITIONS = (
@@ -86,7 +87,8 @@ def test_each_rule_is_followed_at_most_so_often_for_each_basis_and_reconciling_a
 def test_nothing_is_due_before_the_time_to_wake(
     lines: tuple[str, ...], course: list[tuple[str, int]], part: float
 ) -> None:
-    ticket = Life({rules(lines[0]): START - DAY, rules(*lines): START + 3 * DAY})
+    change = START + 3 * DAY
+    ticket = Life({rules(lines[0]): START - DAY, rules(*lines): change})
     for what, hours in course:
         if what in ("stops", "starts"):
             continue
@@ -95,6 +97,8 @@ def test_nothing_is_due_before_the_time_to_wake(
             now, wake = ticket.now, ticket.wake()
             end = now + 40 * DAY if wake is None else wake
             assert end > now
+            if ticket.status is Status.CLOSED and now < change < end:  # what is over is not looked at for a new policy
+                end = change
             ticket.now = now + (end - now) * step
             if ticket.now < end:
                 assert ticket.plan().is_empty, f"at {ticket.now}, before {end}"

@@ -9,6 +9,7 @@ from ticketcore.domain import ticket as ticket_fold
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.priority import priority_of
 from ticketcore.domain.types import Direction, Role, Status
+from ticketcore.policy.chains import ECHOES, NO_CHAINS, Chains
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,7 +57,8 @@ class Case(NamedTuple):
     Attributes:
         ticket: its state.
         opened: its first event.
-        newest_imported: the newest event, policies' own apart, was imported: the ticket is another system's to act on.
+        newest_imported: the newest event, policies' own and what came of mails apart, was imported: the ticket is another
+            system's to act on.
         status: since when it has its status.
         inbound: the customer's newest message, the opening among them.
         reply: the newest public reply by staff.
@@ -73,9 +75,9 @@ class Case(NamedTuple):
         assigned: when it last was assigned, or opened for a team or agent.
         last_agent_id: who had it last, or has it.
         decisions: what policies decided, in order.
-        chain: how many policies' commands came in a row, with no other actor's event between them, each within
+        chain: how many policies' commands came in a row, with no other actor's event but mails' deliveries between them, each within
             :data:`BURST` of the one before: what a policy does because of what it did.
-        row: likewise, at any distance.
+        chains: of which rules what policies did is the end, at any distance.
         newest: the command that recorded the newest event.
     """
 
@@ -99,7 +101,7 @@ class Case(NamedTuple):
     last_agent_id: str | None = None
     decisions: tuple[Decided, ...] = ()
     chain: int = 0
-    row: int = 0
+    chains: Chains = NO_CHAINS
     newest: UUID | None = None
 
     @property
@@ -176,16 +178,19 @@ def evolve_case(case: Case | None, event: Event) -> Case | None:
     if by_policy:
         if event.meta.command_id != case.newest:
             burst = case.chain == 0 or (mark.at - case.ticket.last_at).total_seconds() < BURST
-            changes |= {"chain": case.chain + 1 if burst else 1, "row": case.row + 1}
-    else:
-        changes |= {"newest_imported": event.meta.source is not None, "chain": 0, "row": 0}
+            changes["chain"] = case.chain + 1 if burst else 1
+    elif event.TOPIC not in ECHOES:
+        changes |= {"newest_imported": event.meta.source is not None, "chain": 0, "chains": NO_CHAINS}
     if ticket.status is not case.ticket.status:
+        if by_policy:
+            changes["chains"] = case.chains.led_to(event)
         changes["status"] = mark
         changes |= _entered(ticket.status, mark, event)
     if isinstance(event, ev.Commented):
         changes |= _message(case, event, mark)
     elif isinstance(event, sv.PolicyDecided):
         changes["decisions"] = (*case.decisions, *_decided(event, mark))
+        changes["chains"] = case.chains.decided(event)
     elif isinstance(event, ev.Classified):
         same = (event.category, event.subcategory) == (case.ticket.category, case.ticket.subcategory)
         changes["category_by_hand"] = not by_policy or (same and case.category_by_hand)

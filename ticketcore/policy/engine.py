@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_CHAIN", "MOST_STEPS", "SECTIONS", "Part", "Plan", "reconcile"]
 
 LONGEST_CHAIN = 10
-"""After so many commands of policies in a row, each because of the one before, nothing more is done for a ticket."""
+"""After so many commands of policies in a row, each because of the one before, nothing more is done for a ticket: each within
+:data:`~ticketcore.policy.case.BURST` of the one before, or a follow-up that counts from what the one before did."""
 MOST_STEPS = 50
 """So many steps are taken at once before rules are held to go round."""
 
@@ -157,7 +158,9 @@ def reconcile(
         pass
     in_a_row = case.chain if (now - case.ticket.last_at).total_seconds() < BURST else 0
     if state.sections and in_a_row >= LONGEST_CHAIN:
-        raise PolicyLoop(case.ticket.number, state.rules or _last_rules(case), case.chain)
+        raise PolicyLoop(case.ticket.number, _last_rules(case, state.rules), case.chain)
+    if (links := case.chains.longest(policy.name, state.decisions)) >= LONGEST_CHAIN:
+        raise PolicyLoop(case.ticket.number, _last_rules(case, state.rules), links)
     view = state.view()
     wakes = [at for part in parts if part.wake is not None and (at := part.wake(view)) is not None]
     if later is not None:
@@ -229,7 +232,7 @@ class _State:
         case = self.case
         assert case is not None  # noqa: S101 -- reconcile() saw to it
         if self._steps > MOST_STEPS:
-            raise PolicyLoop(case.ticket.number, self.rules[-LONGEST_CHAIN:] or (part.name,), self._steps)
+            raise PolicyLoop(case.ticket.number, _last(self.rules) or (part.name,), self._steps)
         if self._before is None:
             self._before = case, self.clocks
         base = self._before[0].ticket
@@ -256,8 +259,13 @@ class _State:
         self.fold((first, *self._events))
 
 
-def _last_rules(case: Case) -> tuple[str, ...]:
-    return tuple(f"{one.section}: {one.rule}" for one in case.decisions[-LONGEST_CHAIN:])
+def _last_rules(case: Case, now: tuple[str, ...]) -> tuple[str, ...]:
+    before = (f"{one.section}: {one.rule}" for one in case.decisions[-LONGEST_CHAIN:])
+    return _last((*before, *now))
+
+
+def _last(rules: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rules[-LONGEST_CHAIN:]))
 
 
 _NO_COMMAND = UUID(int=0)
