@@ -105,7 +105,7 @@ _IN = {
         ("high", "normal", "low", "vip", "billing"), (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)
     ),
 }
-_HAPPENINGS = st.lists(
+HAPPENINGS = st.lists(
     st.builds(Happening, st.one_of(st.just(0), st.integers(1, 20), st.integers(1, 240)), st.sampled_from(sorted(_IN))),
     max_size=14,
 )
@@ -120,7 +120,7 @@ def _act(life: Life, what: str) -> None:
         getattr(life, what)()
 
 
-def _lived(
+def lived(
     happenings: list[Happening], looks: list[int], change: int, priority: Priority, team: str | None
 ) -> tuple[Life, list[Act], datetime]:
     """Return the life with looks at these minutes after the opening, what happened in it, and its end."""
@@ -172,7 +172,7 @@ def _facts(life: Life) -> list[tuple[str, str, datetime]]:
 
 @settings(max_examples=250, deadline=None)
 @given(
-    _HAPPENINGS,
+    HAPPENINGS,
     st.lists(st.integers(0, MINUTES), max_size=8),
     st.integers(1, MINUTES),
     st.sampled_from([Priority.HIGH, Priority.NORMAL, Priority.LOW]),
@@ -181,18 +181,18 @@ def _facts(life: Life) -> list[tuple[str, str, datetime]]:
 def test_what_is_recorded_is_right_and_the_same_whenever_somebody_looked(
     happenings: list[Happening], looks: list[int], change: int, priority: Priority, team: str | None
 ) -> None:
-    often, acts, end = _lived(happenings, looks, change, priority, team)
-    once, _, _ = _lived(happenings, [], change, priority, team)
+    often, acts, end = lived(happenings, looks, change, priority, team)
+    once, _, _ = lived(happenings, [], change, priority, team)
     assert _facts(often) == _facts(once) == walked(acts, end)
     assert sorted(often.story()) == sorted(once.story()), "all that is recorded, warnings and pauses too"
 
 
 @settings(max_examples=100, deadline=None)
-@given(_HAPPENINGS, st.lists(st.integers(0, MINUTES), max_size=8), st.integers(1, MINUTES))
+@given(HAPPENINGS, st.lists(st.integers(0, MINUTES), max_size=8), st.integers(1, MINUTES))
 def test_folding_the_first_events_gives_what_was_recorded_then(
     happenings: list[Happening], looks: list[int], change: int
 ) -> None:
-    life, _, _ = _lived(happenings, looks, change, Priority.HIGH, None)
+    life, _, _ = lived(happenings, looks, change, Priority.HIGH, None)
     assert replayed(life) == life.clocks or replayed(life)._replace(points=()) == life.clocks._replace(points=())  # type: ignore[union-attr]
     by_look: dict[object, int] = {}
     for index, event in enumerate(life.events):

@@ -134,6 +134,8 @@ def evolve_clocks(clocks: Clocks | None, event: Event, facts: Facts) -> Clocks |
         return clocks
     changes = standing(clocks, event)
     status: Any = changes.get("status", clocks.status)
+    if event.TOPIC == ev.Updated.TOPIC and status is clocks.status:
+        return clocks  # another system's own fields
     inbound = reply = False
     if isinstance(event, ev.Commented):
         inbound = event.direction is Direction.INBOUND

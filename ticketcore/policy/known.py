@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ from ticketcore.policy.facts import Facts
 from ticketcore.policy.fields import FIELDS, WEEKDAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from ticketcore.policy.case import Case
@@ -21,8 +22,27 @@ __all__ = ["facts_of"]
 
 def facts_of(case: Case, policy: Adopted, outside: Outside, now: datetime) -> Facts:
     """Return what rules of *policy* know of a ticket at *now*; what lies outside is asked for when a rule looks at it."""
-    known = _Known(case, policy, outside, now)
-    return Facts({name: partial(source, known) for name, source in _SOURCES.items()}, policy.calendars, policy.zone)
+    return Facts(_Bound(_Known(case, policy, outside, now)), policy.calendars, policy.zone)
+
+
+class _Bound(Mapping[str, "Callable[[], Any]"]):
+    """The sources of one ticket's values. A source is made when it is asked for: most never are, and a ticket's history
+    has facts for each of its events.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self, known: _Known) -> None:
+        self._known = known
+
+    def __getitem__(self, field: str) -> Callable[[], Any]:
+        return partial(_SOURCES[field], self._known)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SOURCES)
+
+    def __len__(self) -> int:
+        return len(_SOURCES)
 
 
 class _Known(NamedTuple):

@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "policy": ("policies", "Policies: check, compare, adopt, show; explain what rules decided about a ticket."),
     "agent": ("agents", "Agents: what they can do, who is there; policies give tickets by it."),
+    "sla": ("promises", "Promises looked at again: what another policy's would have come to."),
     "report": ("report", "Figures from the read models: per team, never per agent."),
     "events": ("log", "List events of the log by position; with --json one object a line."),
     "import": ("importing", "Import another system's log; killed, the same command goes on."),

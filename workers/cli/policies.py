@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ticketcore.domain.policies import Adoption
     from ticketcore.replay import HistoryEntry
 
-__all__ = ["groups"]
+__all__ = ["groups", "text_of"]
 
 app = typer.Typer(help="Policies: check, adopt, explain.", no_args_is_help=True, add_completion=False)
 app.add_typer(letters, name="dead-letters")
@@ -44,7 +44,7 @@ CLOCKS = frozenset({
 @app.command("check")
 def check_(file: File, json: JsonOption = False) -> None:
     """Check a document: every mistake with line and column, and rules that can never count. Needs no data base."""
-    text = _text(file)
+    text = text_of(file)
     document = check_policy(text, file)
     sections = {
         name: len(getattr(document, name))
@@ -66,7 +66,7 @@ def diff(
     json: JsonOption = False,
 ) -> None:
     """Compare a document with an adopted one, line by line. Ends with 1 where they differ."""
-    text = _text(file)
+    text = text_of(file)
     check_policy(text, file)
     with opened() as core:
         adopted = core.policies(by=actor(as_, Role.OPERATOR))
@@ -93,7 +93,7 @@ def adopt(
     json: JsonOption = False,
 ) -> None:
     """Put a document in force; says what changes. What is past stays as it was decided."""
-    text = _text(file)
+    text = text_of(file)
     check_policy(text, file)
     at, by = parse_time(effective, "--effective", parse_zone(zone)), actor(as_, Role.OPERATOR)
     with opened() as core:
@@ -197,7 +197,8 @@ def _pairs(values: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{name}: {cell(value)}" for name, value in (values or {}).items() if value is not None)
 
 
-def _text(file: str) -> str:
+def text_of(file: str) -> str:
+    """Return a document's text: of a file, of standard input for ``-``, or the one that ships for ``default``."""
     if file == "default" and not Path(file).exists():
         return default_policy()
     raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
