@@ -9,20 +9,17 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from tests.policy.test_worker import eventually, running
+from tests.policy.told import derived, told
 from ticketcore import Settings, TicketCore
 from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.base import Event
 from ticketcore.domain.types import Actor, Direction, Role
-from ticketcore.policy.courses import course
-from ticketcore.policy.desk import Desk
-from ticketcore.policy.engine import reconcile
 from ticketcore.policy.manager import PolicyManager
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -64,37 +61,6 @@ def events_of(core: TicketCore, ticket: str) -> list[Event]:
     manager = PolicyManager(core)
     id_ = core._ticket(ticket)
     return [manager._codec.decode(record) for record in core.log.load((id_,)).streams[id_]]
-
-
-def told(events: list[Event]) -> list[tuple[str, str, datetime | None]]:
-    """Return what is recorded of promises: which, what, and its own time, not when it was recorded."""
-    found = []
-    for event in events:
-        at: Any
-        if isinstance(event, ev.SlaApplied):
-            at = event.due_at
-        elif isinstance(event, sv.SlaPaused | sv.SlaResumed | sv.SlaWithdrawn):
-            at = event.at
-        elif isinstance(event, sv.SlaWarned):
-            at = event.warned_at
-        elif isinstance(event, ev.SlaFulfilled):
-            at = event.fulfilled_at
-        elif isinstance(event, ev.SlaBreached):
-            at = event.breached_at
-        else:
-            continue
-        found.append((event.target.value, event.TOPIC.removeprefix("ticket.sla_"), at))
-    return found
-
-
-def derived(core: TicketCore, events: list[Event], now: datetime) -> set[tuple[str, str, datetime | None]]:
-    """Return what follows from events at *now*, without looking at what is recorded."""
-    own = [event for event in events if event.meta.actor.role is not Role.POLICY]
-    schedule = PolicyManager(core).schedule()
-    view = reconcile(own, schedule, Desk(), now, sections=()).view
-    assert view is not None
-    entries = course(view.clocks, schedule, now).entries
-    return {(e.target.value, e.kind, e.due_at if e.kind == "applied" else e.at) for e in entries}
 
 
 def a_whole_life(core: TicketCore) -> str:
@@ -158,7 +124,7 @@ def test_a_worker_that_was_killed_before_a_deadline_records_it_at_its_true_time_
         ]
 
         for events in (live, past):
-            assert derived(core, events, events[-1].meta.occurred_at) == set(told(events))
+            assert derived(events, PolicyManager(core).schedule(), events[-1].meta.occurred_at) == set(told(events))
         core.catch_up()
         assert_tables(str(settings.dsn), chat, mail, due)
         before = core.show_ticket(chat, by=AUDIT, at=killed, clock="occurred").sla

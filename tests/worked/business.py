@@ -21,7 +21,7 @@ from tests.domain.given import (
     solved,
 )
 from tests.worked.lives import Figures, at, moment, ticket, worked
-from ticketcore.domain.types import Actor, Role, SlaTarget
+from ticketcore.domain.types import Actor, Priority, Role, SlaTarget
 
 LATE, JOINED = ticket(801), ticket(802)
 FIRST, RESOLUTION = SlaTarget.FIRST_REPLY, SlaTarget.RESOLUTION
@@ -32,11 +32,11 @@ MEASURED = {"policy": "office/1", "calendar": "office", "by": POLICY}
 
 BUSINESS = worked(
     "promises in business time over a weekend: broken, paused, reopened, withdrawn",
-    at("2026-04-17 16:00", opened(LATE, team_id="mail")),  # a Friday
+    at("2026-04-17 16:00", opened(LATE, team_id="mail", priority=Priority.NORMAL)),  # a Friday
     at("2026-04-17 16:00",
        sla_applied(LATE, target=FIRST, due_at=moment("2026-04-17 17:00"), **PROMISE),
        sla_applied(LATE, target=RESOLUTION, due_at=moment("2026-04-20 16:00"), **PROMISE)),  # 1 h + 7 h
-    at("2026-04-17 16:45", opened(JOINED, team_id="mail")),
+    at("2026-04-17 16:45", opened(JOINED, team_id="mail", priority=Priority.NORMAL)),
     at("2026-04-17 16:45",
        sla_applied(JOINED, target=FIRST, due_at=moment("2026-04-20 09:45"), **PROMISE),  # 15 + 45 min
        sla_applied(JOINED, target=RESOLUTION, due_at=moment("2026-04-20 16:45"), **PROMISE)),
