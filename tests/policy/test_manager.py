@@ -209,6 +209,30 @@ def test_tickets_of_an_agent_who_leaves_go_to_others_and_two_of_one_batch_see_ea
     assert [state(core, one).agent_id for one in tickets] == ["bob"] * 4
 
 
+def test_an_agent_who_leaves_while_another_worker_has_their_ticket_in_hand_loses_it_all_the_same(
+    core: TicketCore, manager: PolicyManager, clock: Clock
+) -> None:
+    core.describe_agent("ana", by=LEAD, teams=["desk"])
+    core.describe_agent("bob", by=LEAD, teams=["desk"], capacity=0)
+    ticket, left = opened(core, clock), list[int]()
+    manager.catch_up()
+
+    def leaves(view: View) -> list[Step]:
+        if not left:
+            core.set_presence("ana", by=DESK, present=False)
+            core.describe_agent("bob", by=LEAD, teams=["desk"])
+            left.append(manager.catch_up().woken)  # the first worker wakes what it can lay hands on
+        return give(view)
+
+    sections = (Part(Section.ASSIGNMENT, leaves, None, wish),)
+    second = PolicyManager(core, clock, store=manager.store, sections=sections)
+    core.comment(ticket.number, by=DESK, direction=Direction.INTERNAL, body="Hm.", occurred_at=clock.now)
+    second.catch_up()
+    manager.catch_up()
+    assert left == [1]
+    assert state(core, ticket).agent_id == "bob"
+
+
 def test_a_ticket_that_fails_is_given_up_with_its_cause_and_the_others_go_on(
     core: TicketCore, clock: Clock, manager: PolicyManager
 ) -> None:

@@ -221,14 +221,18 @@ class _Work:
         self._schedule = self._manager.schedule()
         self._around = Around(self._core, self._manager.store, self._schedule)
         plans: dict[int, Plan | Exception] = {}
+        before: list[Agent] | None = None
         if any(ticket.agent_id is not None for ticket in tickets):
-            self._look()
+            before = self._look()
         for number, ticket in enumerate(tickets):
             if ticket.agent_id is not None or ticket.error is not None:
                 plan = self._plan(ticket)
                 if isinstance(plan, Exception) or not _touches_desk(plan, ticket.seen):
                     plans[number] = plan
         free = changed = self._batch.lock_desk()
+        if before is not None and before != self._manager.agents():
+            # Somebody came or left meanwhile, and whoever woke their tickets passed over those that are held here.
+            plans.clear()
         if changed or len(plans) < len(tickets):
             self._look()
         for number, ticket in enumerate(tickets):
@@ -276,10 +280,12 @@ class _Work:
                 found.append(_Ticket(one, records, events, incarnation))
         return found
 
-    def _look(self) -> None:
-        """See the desk as it is; under its lock, so that it stays so."""
+    def _look(self) -> list[Agent]:
+        """See the desk as it is; under its lock, so that it stays so. Return the agents."""
         loads, turns, waiting = self._batch.desk()
-        self._desk = Desk.of(self._manager.agents(), self._now, loads, turns, waiting)
+        agents = self._manager.agents()
+        self._desk = Desk.of(agents, self._now, loads, turns, waiting)
+        return agents
 
     def _plan(self, ticket: _Ticket) -> Plan | Exception:
         if ticket.error is not None:
