@@ -140,7 +140,7 @@ def test_by_channel_category_and_priority(lived: str) -> None:
     counts = "SELECT key, tickets, first_reply_mean FROM performance.by_{} WHERE key IS NOT NULL AND key <> 'mail'"
     assert rows(lived, counts.format("channel")) == [("chat", 1, 1_200), ("phone", 2, 10_800)]
     assert rows(lived, counts.format("category")) == [("invoice", 2, 2_550)]  # (1,500 + 3,600) / 2
-    assert rows(lived, counts.format("priority")) == [("high", 2, 1_950)]  # (1,500 + 2,400) / 2
+    assert rows(lived, counts.format("priority")) == [("high", 2, 1_950), ("normal", 2, 235_800)]  # (1,500 + 2,400) / 2
 
 
 def test_a_day_is_a_day_of_the_report_s_zone(lived: str) -> None:
