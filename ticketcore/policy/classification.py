@@ -12,11 +12,13 @@ from ticketcore.policy.first_rule import first_rule
 from ticketcore.policy.steps import Step
 
 if TYPE_CHECKING:
+    from ticketcore.domain.ticket import Ticket
     from ticketcore.domain.ticket_commands import TicketCommand
+    from ticketcore.domain.types import Level
     from ticketcore.policy import sections
     from ticketcore.policy.steps import View
 
-__all__ = ["classification_steps"]
+__all__ = ["classification_steps", "classified", "levelled"]
 
 
 def classification_steps(view: View) -> list[Step]:
@@ -52,16 +54,10 @@ def _commands(view: View, wanted: sections.Classify) -> list[TicketCommand]:
     case, ticket = view.case, view.case.ticket
     commands: list[TicketCommand] = []
     if not case.category_by_hand and (wanted.category is not None or wanted.add_tags):
-        category = wanted.category or ticket.category
-        kept = ticket.subcategory if category == ticket.category else None
-        values: dict[str, Any] = {
-            "category": category,
-            "subcategory": wanted.subcategory or kept,
-            "tags": tuple(dict.fromkeys((*ticket.tags, *wanted.add_tags))),
-        }
+        values = classified(wanted, ticket)
         if values != {name: getattr(ticket, name) for name in values}:
             commands.append(build(Classify, ticket_id=ticket.id, **values))
-    impact, urgency = wanted.impact or ticket.impact, wanted.urgency or ticket.urgency
+    impact, urgency = levelled(wanted, ticket)
     changed = (impact, urgency) != (ticket.impact, ticket.urgency)
     if changed and not case.levels_by_hand and not case.priority_by_hand:
         section = view.policy.document.priority
@@ -69,3 +65,19 @@ def _commands(view: View, wanted: sections.Classify) -> list[TicketCommand]:
         priority = section.matrix.pairs[impact, urgency] if both else ticket.priority or section.default
         commands.append(build(Prioritise, ticket_id=ticket.id, impact=impact, urgency=urgency, priority=priority))
     return commands
+
+
+def classified(wanted: sections.Classify, ticket: Ticket) -> dict[str, Any]:
+    """Return category, subcategory and tags of *ticket* as a rule sets them; another category takes no subcategory along."""
+    category = wanted.category or ticket.category
+    kept = ticket.subcategory if category == ticket.category else None
+    return {
+        "category": category,
+        "subcategory": wanted.subcategory or kept,
+        "tags": tuple(dict.fromkeys((*ticket.tags, *wanted.add_tags))),
+    }
+
+
+def levelled(wanted: sections.Classify, ticket: Ticket) -> tuple[Level | None, Level | None]:
+    """Return impact and urgency of *ticket* as a rule sets them."""
+    return wanted.impact or ticket.impact, wanted.urgency or ticket.urgency

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ticketcore.domain.commands import build
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import Prioritise
 from ticketcore.domain.transitions import VISIBLE
-from ticketcore.policy.first_rule import first_rule
+from ticketcore.policy.first_rule import fitting, seen_until
 from ticketcore.policy.steps import Step
 
 if TYPE_CHECKING:
+    from ticketcore.domain.ticket import Ticket
+    from ticketcore.domain.types import Priority
+    from ticketcore.policy.facts import Facts
+    from ticketcore.policy.sections import PriorityRule, PrioritySection
     from ticketcore.policy.steps import View
 
-__all__ = ["DEFAULT", "MATRIX", "priority_steps"]
+__all__ = ["DEFAULT", "MATRIX", "Ruling", "priority_by", "priority_steps"]
 
 MATRIX, DEFAULT = "matrix", "default"
 """What decisions name as their rule where none of the document's counted."""
+
+
+class Ruling(NamedTuple):
+    """A priority, what says it (a rule's name, :data:`MATRIX` or :data:`DEFAULT`), and the rule, where one does."""
+
+    name: str
+    priority: Priority
+    rule: PriorityRule | None = None
+
+
+def priority_by(section: PrioritySection, ticket: Ticket, facts: Facts) -> Ruling:
+    """Return how urgent a policy says *ticket* is, whatever was said of it before.
+
+    *facts*: what rules know of the ticket; the matrix goes by its own impact and urgency.
+    """
+    rule = fitting(section.rules, facts)
+    if rule is not None:
+        return Ruling(rule.rule, rule.set.priority, rule)
+    if ticket.impact is not None and ticket.urgency is not None:
+        return Ruling(MATRIX, section.matrix.pairs[ticket.impact, ticket.urgency])
+    return Ruling(DEFAULT, section.default)
 
 
 def priority_steps(view: View) -> list[Step]:
@@ -29,14 +54,10 @@ def priority_steps(view: View) -> list[Step]:
     if ticket.status not in VISIBLE or case.priority_by_hand:
         return []
     section = view.policy.document.priority
-    rule, seen = first_rule(section.rules, view.facts)
-    if rule is not None:
-        name, priority = rule.rule, rule.set.priority
-    elif ticket.impact is not None and ticket.urgency is not None:
-        name, priority = MATRIX, section.matrix.pairs[ticket.impact, ticket.urgency]
-        seen = {**seen, "impact": ticket.impact.value, "urgency": ticket.urgency.value}
-    else:
-        name, priority = DEFAULT, section.default
+    name, priority, rule = priority_by(section, ticket, view.facts)
+    seen = dict(seen_until(section.rules, rule, view.facts))
+    if name == MATRIX:
+        seen |= {"impact": str(ticket.impact), "urgency": str(ticket.urgency)}
     outcome = {"priority": priority.value}
     last = case.last_decision(Section.PRIORITY)
     if last is not None and (last.rule, dict(last.outcome)) == (name, outcome):

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ticketcore.domain.commands import build
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import Assign
 from ticketcore.domain.types import Status
-from ticketcore.policy.first_rule import first_rule
+from ticketcore.policy.first_rule import fitting, seen_until
 from ticketcore.policy.steps import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ticketcore.policy.facts import Facts
+    from ticketcore.policy.sections import RoutingRule
     from ticketcore.policy.steps import View
 
-__all__ = ["DEFAULT_TEAM", "GAVE_BACK", "WORKED_ON", "routing_steps"]
+__all__ = ["DEFAULT_TEAM", "GAVE_BACK", "WORKED_ON", "Route", "routing_steps", "team_by"]
 
 DEFAULT_TEAM = "default_team"
 """What a decision names as its rule where none of the document's fits."""
 GAVE_BACK = "gave back"
 """In what a decision saw: the agent from whom the ticket was taken by hand."""
 WORKED_ON = (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)
+
+
+class Route(NamedTuple):
+    """A team, what names it (a rule's name or :data:`DEFAULT_TEAM`), and the rule, where one does."""
+
+    name: str
+    team: str
+    rule: RoutingRule | None = None
+
+
+def team_by(rules: Sequence[RoutingRule], default: str, facts: Facts) -> Route:
+    """Return whose a policy says a ticket is, whatever was said of it before."""
+    rule = fitting(rules, facts)
+    return Route(DEFAULT_TEAM, default) if rule is None else Route(rule.rule, rule.team, rule)
 
 
 def routing_steps(view: View) -> list[Step]:
@@ -34,11 +52,11 @@ def routing_steps(view: View) -> list[Step]:
     nobody = ticket.team_id is None and (ticket.agent_id is None or view.desk.is_absent(ticket.agent_id))
     if case.assigned_by_hand and not nobody:
         return []
-    rule, seen = first_rule(document.routing, view.facts)
-    name, team = (DEFAULT_TEAM, document.default_team) if rule is None else (rule.rule, rule.team)
+    name, team, rule = team_by(document.routing, document.default_team, view.facts)
     last = case.last_decision(Section.ROUTING)
     if not nobody and last is not None and (last.rule, last.outcome.get("team")) == (name, team):
         return []
+    seen = seen_until(document.routing, rule, view.facts)
     if nobody and ticket.agent_id is None and case.last_agent_id is not None:
         seen = {**seen, GAVE_BACK: case.last_agent_id}
     basis = case.opened.originator_version if case.assigned is None else case.assigned.version

@@ -6,6 +6,7 @@ In each of these lists the first rule whose condition holds is the one that coun
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -90,7 +91,7 @@ class PriorityMatrix(Frozen):
     medium: PriorityRow
     low: PriorityRow
 
-    @property
+    @cached_property
     def pairs(self) -> Matrix:
         """The matrix as :func:`ticketcore.domain.priority.priority_of` takes it."""
         return {(i, u): getattr(getattr(self, i.value), u.value) for i in Level for u in Level}
