@@ -25,11 +25,12 @@ from ticketcore import Settings, TicketCore
 from ticketcore.domain.types import Actor, Channel, Direction, Priority, Role, SlaTarget
 from ticketcore.importing.importer import import_file
 from ticketcore.policy.manager import PolicyManager
+from ticketcore.policy.outcomes import Outcome
 from ticketcore.policy.outside import NOWHERE
 from ticketcore.policy.past import always
 from ticketcore.policy.shipped import default_policy
 from ticketcore.policy.source import load_policy
-from ticketcore.policy.what_if import Compared, Group, Outcome, WhatIf, compared, what_if
+from ticketcore.policy.what_if import Compared, Group, WhatIf, compared, what_if
 from ticketcore.store.codec import Codec
 
 LEAD, FORM, ANA = Actor(role=Role.TEAM_LEAD, id="lea"), Actor.system("form"), Actor.agent("ana")

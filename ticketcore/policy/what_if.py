@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ticketcore.domain.types import SlaTarget, Status
+from ticketcore.domain.types import SlaTarget
 from ticketcore.ids import number_of
 from ticketcore.policy.around import Around
 from ticketcore.policy.case import evolve_case
 from ticketcore.policy.clocks import evolve_clocks
-from ticketcore.policy.courses import RUNNING, course
+from ticketcore.policy.courses import course
 from ticketcore.policy.known import facts_of
 from ticketcore.policy.manager import policy_store
+from ticketcore.policy.outcomes import ENDS, PROMISES, Outcome, derived_outcome, recorded_outcomes
 from ticketcore.policy.past import Past, always, past
 
 if TYPE_CHECKING:
@@ -30,19 +30,7 @@ if TYPE_CHECKING:
     from ticketcore.policy.outside import Outside
     from ticketcore.policy.schedule import Schedule
 
-__all__ = ["Change", "Compared", "Ends", "Group", "Outcome", "WhatIf", "compared", "hindsight", "what_if"]
-
-
-class Outcome(StrEnum):
-    """What became of the promises about one target of one ticket: ``BROKEN`` where any was, else what the last came to."""
-
-    KEPT = "kept"
-    BROKEN = "broken"
-    RUNNING = "running"
-    WITHDRAWN = "withdrawn"
-    NOT_REPORTED = "not_reported"
-    """Of an imported ticket that is over: nothing was reported, where imports report of others how they ended."""
-    NONE = "none"
+__all__ = ["Change", "Compared", "Ends", "Group", "WhatIf", "compared", "hindsight", "what_if"]
 
 
 class Group(NamedTuple):
@@ -171,7 +159,7 @@ def hindsight(events: Sequence[Event], schedule: Schedule, outside: Outside) -> 
     case, clocks = None, None
     for event in events:
         case = evolve_case(case, event)
-        if case is None or event.TOPIC in _PROMISES:
+        if case is None or event.TOPIC in PROMISES:
             continue
         at = event.meta.occurred_at
         policy = schedule.in_force(at)
@@ -195,10 +183,9 @@ def compared(events: Sequence[Event], schedule: Schedule, outside: Outside, now:
     if found is None:
         return None
     case, clocks = found
-    recorded = _recorded(events)
-    silent = Outcome.NOT_REPORTED if _is_imported(case) and case.ticket.status in _OVER else Outcome.NONE
+    recorded = recorded_outcomes(events, case)
     made = course(clocks, schedule, max(now, events[-1].meta.occurred_at)).clocks
-    ends = {target: Ends(recorded.get(target, silent), *_would(made, target)) for target in SlaTarget}
+    ends = {target: Ends(recorded[target], *derived_outcome(made, target)) for target in SlaTarget}
     return Compared(case, ends)
 
 
@@ -221,9 +208,9 @@ class _Tally:
         priority = found.case.ticket.priority and found.case.ticket.priority.value
         for target, (was, would, clock) in found.ends.items():
             self._counts[target, priority, was, would] += 1
-            if was in _ENDS and _is_imported(found.case):
+            if was in ENDS and _is_imported(found.case):
                 self._reported.add(target)
-            if would in _ENDS and was is not would and was in (*_ENDS, Outcome.NOT_REPORTED):
+            if would in ENDS and was is not would and was in (*ENDS, Outcome.NOT_REPORTED):
                 rule = None if clock is None or clock.terms is None else clock.terms.rule
                 due, ended = (None, None) if clock is None else (clock.due_at, clock.ended_at)
                 self._changes.append(Change(number_of(id_), target, priority, was, would, rule, due, ended))
@@ -255,26 +242,6 @@ def _is_imported(case: Case) -> bool:
     return case.opened.meta.source is not None
 
 
-def _recorded(events: Sequence[Event]) -> dict[SlaTarget, Outcome]:
-    """Return what is recorded of each target; once broken it stays so."""
-    found: dict[SlaTarget, Outcome] = {}
-    for event in events:
-        outcome = _PROMISES.get(event.TOPIC)
-        if outcome is not None:
-            told: Any = event
-            if found.get(told.target) is not Outcome.BROKEN:
-                found[told.target] = outcome
-    return found
-
-
-def _would(made: Sequence[Clock], target: SlaTarget) -> tuple[Outcome, Clock | None]:
-    mine = [clock for clock in made if clock.target is target and clock.state != "none"]
-    clock = next((clock for clock in mine if clock.state == "breached"), mine[-1] if mine else None)
-    if clock is None:
-        return Outcome.NONE, None
-    return (Outcome.RUNNING if clock.state in RUNNING else _STATES[clock.state]), clock
-
-
 def _attained(counts: Mapping[Outcome, int]) -> float | None:
     kept = counts.get(Outcome.KEPT, 0) + counts.get(Outcome.NOT_REPORTED, 0)
     known = kept + counts.get(Outcome.BROKEN, 0)
@@ -286,15 +253,3 @@ def _order(priority: str | None) -> int:
 
 
 _PRIORITIES = ("critical", "high", "normal", "low")
-_OVER = (Status.SOLVED, Status.CLOSED)
-_ENDS = (Outcome.KEPT, Outcome.BROKEN)
-_STATES = {"fulfilled": Outcome.KEPT, "breached": Outcome.BROKEN, "withdrawn": Outcome.WITHDRAWN}
-_PROMISES = {
-    "ticket.sla_applied": Outcome.RUNNING,
-    "ticket.sla_paused": Outcome.RUNNING,
-    "ticket.sla_resumed": Outcome.RUNNING,
-    "ticket.sla_withdrawn": Outcome.WITHDRAWN,
-    "ticket.sla_fulfilled": Outcome.KEPT,
-    "ticket.sla_breached": Outcome.BROKEN,
-    "ticket.sla_warned": None,
-}

@@ -9,8 +9,9 @@ import typer
 from ticketcore.domain.types import Role
 from ticketcore.errors import InvalidCommand
 from ticketcore.permissions import Action, Facts, check
+from ticketcore.policy.outcomes import Outcome
 from ticketcore.policy.source import check_policy
-from ticketcore.policy.what_if import Outcome, what_if
+from ticketcore.policy.what_if import what_if
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
 from workers.cli.looking_back import counting
 from workers.cli.output import print_json, say, table
