@@ -15,7 +15,7 @@ from projections.base import Model
 from projections.feed import Decode, Log
 from projections.folding import WAITS, Item, LeftOut, Parked, cause_of, concerned, decoded, fold
 from projections.runner import TRANSIENT, locked
-from projections.schema import MODELS, NOT_AS_MADE, Connection, connect, live
+from projections.schema import MODELS, NOT_AS_MADE, Connection, connect, generations, live
 from projections.tables import Tables
 from ticketcore.errors import EpochMismatch, InvalidCommand, NotFound
 from ticketcore.store.port import Record
@@ -54,14 +54,14 @@ class DeadLetter(NamedTuple):
 def dead_letters(dsn: str, *, models: Sequence[Model] = MODELS) -> list[DeadLetter]:
     """Return all dead letters of the live read models, by model, log and position."""
     with connect(dsn) as connection:
-        generations = live(connection, models)
+        found = generations(connection, models)
         return [
             DeadLetter(model.name, *row)
             for model in models
             for row in connection.execute(
                 "SELECT position, aggregate_id, version, topic, cause, log, parked_at, tries, tried_at"
                 " FROM read_meta.dead_letters WHERE model = %s AND generation = %s ORDER BY log, position",
-                [model.name, generations[model.name].generation],
+                [model.name, found[model.name].generation],
             )
         ]
 

@@ -22,7 +22,7 @@ from projections.folding import WAITS, decoded
 from projections.partitions import partition_of
 from projections.projector import Projector
 from projections.runner import locked
-from projections.schema import MODELS, REBUILD_LOCK, Connection, connect, live, model_named
+from projections.schema import MODELS, REBUILD_LOCK, Connection, connect, generations, live, model_named
 from projections.tables import Tables
 from ticketcore.errors import InvalidCommand, NotFound
 
@@ -51,7 +51,7 @@ class Dropped(NamedTuple):
 def dropped(dsn: str, *, models: Sequence[Model] = MODELS) -> list[Dropped]:
     """Return what the read models leave out, by model, log and position."""
     with connect(dsn) as connection:
-        live(connection, models)
+        generations(connection, models)
         rows = connection.execute(
             "SELECT model, position, aggregate_id, version, topic, cause, log, reason, dropped_by, dropped_at"
             " FROM read_meta.dropped WHERE model = ANY(%s) ORDER BY model, log, position",

@@ -19,7 +19,7 @@ from projections.performance import PERFORMANCE
 from projections.queues import QUEUES
 from ticketcore.errors import NotFound, StoreUnavailable
 
-__all__ = ["KEEPALIVE", "KEPT_ALIVE", "MODELS", "NOT_AS_MADE", "REBUILD_LOCK", "RELEASE", "SERVER_LOST", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "install", "installed", "live", "model_named", "rebuilds_due"]  # fmt: skip
+__all__ = ["KEEPALIVE", "KEPT_ALIVE", "MODELS", "NOT_AS_MADE", "REBUILD_LOCK", "RELEASE", "SERVER_LOST", "Connection", "Generation", "OtherVersion", "connect", "create", "digest_of", "generations", "install", "installed", "live", "model_named", "rebuilds_due"]  # fmt: skip
 
 MODELS: tuple[Model, ...] = (QUEUES, HISTORY, PERFORMANCE, INTAKE)
 META = {"models": "meta.sql", "dropped": "meta_drops.sql", "models_generation": "meta_previous.sql"}
@@ -147,12 +147,11 @@ def create(connection: Connection, model: Model, schema: str) -> None:
     _run(connection, schema, model.sql)
 
 
-def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generation]:
-    """Return the live generation of each model.
+def generations(connection: Connection, models: Sequence[Model]) -> dict[str, Generation]:
+    """Return the live generation of each model, whatever version made it.
 
     Raises:
         StoreUnavailable: a model has no tables.
-        OtherVersion: they are of another version than the code.
     """
     try:
         rows = connection.execute(
@@ -170,6 +169,18 @@ def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generatio
             raise StoreUnavailable(
                 f"read model {model.name!r} has no tables here: expected schema {model.name!r} (run `ticketcore db migrate`)"
             )
+    return found
+
+
+def live(connection: Connection, models: Sequence[Model]) -> dict[str, Generation]:
+    """Return the live generation of each model, for whoever folds or compares rows.
+
+    Raises:
+        StoreUnavailable: a model has no tables.
+        OtherVersion: they are of another version than the code.
+    """
+    found = generations(connection, models)
+    for model in models:
         have = found[model.name].version
         if have != model.version:
             remedy = f"run `ticketcore rebuild {model.name}`" if have < model.version else "upgrade ticketcore here"

@@ -30,6 +30,16 @@ def test_status_tells_how_far_everything_is(cli: Cli) -> None:
     assert cli.json("dead-letters", "list") == []
 
 
+def test_status_and_lists_serve_before_the_rebuild_that_a_new_version_asks_for(own_cli: Cli, own_database: str) -> None:
+    with psycopg.connect(own_database) as connection:
+        connection.execute("UPDATE read_meta.models SET version = version - 1 WHERE model = 'queues'")
+    assert own_cli.json("status")["rebuild_due"] == ["queues"]
+    assert own_cli.json("dead-letters", "list") == own_cli.json("dead-letters", "drops") == []
+    assert "expected" in own_cli.fails(11, "queue", "--as", "agent:ana")
+    own_cli.ok("rebuild", "queues", "--quiet")
+    assert own_cli.json("status")["rebuild_due"] == []
+
+
 def test_verify_finds_every_row_as_the_log_says(cli: Cli) -> None:
     assert "Every row is what the log says." in cli.ok("verify")
     assert cli.json("verify")["differences"] == []

@@ -22,12 +22,14 @@ from tests.support.shared import REPOSITORY
 from ticketcore import Settings
 from workers.kafka.leadership import progress
 
-__all__ = ["FORMER", "Site", "former_release"]
+__all__ = ["BOTH", "FORMER", "Site", "former_release"]
 
 BOTH = ("queues", "history", "performance")
 """The read models that both releases know."""
 FORMER = "5ca6596"
 """The last commit before events went through Kafka with recovery, observation and swaps back."""
+ENDS_FOR_THE_VERSION = {3, 11}
+"""Exit codes of a projector whose tables a newer version replaced: 11, and 3 in releases that had no code for it."""
 PATIENCE = 300.0
 PAUSE = "0.3"
 """Seconds that a thread of a writer rests at most; the former release's writer knows no other than its own."""
@@ -113,6 +115,12 @@ class Site:
             ]  # the client tells what it mends
             assert not re.search(r'Traceback|"level": "(error|critical)"', "\n".join(ours)), said[-5_000:]
 
+    def ends_for_the_version(self, projector: Kept) -> None:
+        """Wait until a projector ends since its read model's tables are of a newer version now, and says so."""
+        assert projector.end(PATIENCE) in ENDS_FOR_THE_VERSION, projector.said
+        assert re.search(r"has tables of version \d+, expected \d+ \(upgrade ticketcore here\)", projector.said)
+        self.kept.remove(projector)
+
     def kill(self, writer: Kept) -> None:
         """SIGKILL: its last commands may have been recorded, and nobody heard of it."""
         writer.kill()
@@ -157,6 +165,10 @@ class Site:
         assert at is not None
         wanted = {(model, n): last for model in BOTH for n, last in enumerate(at.previous)}
         self.wait(lambda: self._holds(wanted), "the read models follow")
+
+    def versions(self) -> dict[str, int]:
+        """Return read model -> version of its live tables."""
+        return dict(self._all("SELECT model, version FROM read_meta.models WHERE role = 'live'"))
 
     def head(self) -> int:
         [(head,)] = self._all("SELECT coalesce(max(position), 0) FROM log.events")

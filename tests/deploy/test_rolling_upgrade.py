@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ import pytest
 from projections.verify import verify
 from tests.crash.processes import Kept
 from tests.crash.proof import assert_log_is_whole, assert_told_is_recorded, rows_of, told
-from tests.deploy.releases import Site, former_release
+from tests.deploy.releases import BOTH, Site, former_release
 from tests.support.kafka import Kafka
 from tests.support.shared import REPOSITORY
 from ticketcore import TicketCore
@@ -58,13 +59,16 @@ def test_an_upgrade_under_writes_loses_nothing_and_so_does_the_way_back(site: Si
     site.cli(old, "keys", "init")
     writers = [site.writer(old, f"writer{n}") for n in range(2)]
     relays = [site.worker(old, f"relay{n}-old", "relay") for n in range(2)]
-    projectors = [site.worker(old, f"projector{n}-old", "project") for n in range(2)]
+    projectors = projectors_of(site, old, "old")
     site.goes_on()
 
     site.cli(NEW, "db", "migrate")
     site.goes_on()  # the old ones run on with the new tables
     relays = one_by_one(site, relays, NEW, "relay")
-    projectors = one_by_one(site, projectors, NEW, "project")
+    changed = rebuilt_where_due(site)
+    assert changed  # else nothing below shows what such a change asks for
+    assert not changed.issuperset(BOTH)
+    projectors = replaced(site, projectors, changed)
     for n, writer in enumerate(writers):
         site.kill(writer)
         writers[n] = site.writer(NEW, f"writer{n}")
@@ -80,10 +84,11 @@ def test_an_upgrade_under_writes_loses_nothing_and_so_does_the_way_back(site: Si
     site.caught_up()
     site.end(*relays, *projectors)
     undo_migrations(site.dsn, old)
+    site.cli(old, "rebuild", *sorted(changed), "--quiet")
     for n in range(2):
         site.writer(old, f"writer{n}")
     relays = [site.worker(old, f"relay{n}-again", "relay") for n in range(2)]
-    projectors = [site.worker(old, f"projector{n}-again", "project") for n in range(2)]
+    projectors = projectors_of(site, old, "again")
     site.goes_on()
     site.end_writers()
     site.caught_up()
@@ -92,19 +97,52 @@ def test_an_upgrade_under_writes_loses_nothing_and_so_does_the_way_back(site: Si
     site.topic_is_whole()
 
     site.cli(NEW, "db", "migrate")  # and forward once more
-    projectors = [site.worker(NEW, "relay-last", "relay"), site.worker(NEW, "projector-last", "project")]
+    last = [site.worker(NEW, "relay-last", "relay")]
+    assert rebuilt_where_due(site) == changed
+    last.append(site.worker(NEW, "projector-last", "project"))
     site.writer(NEW, "writer0")
     site.writer(NEW, "writer1")
     site.goes_on()
     nothing_is_lost(site)
-    site.end(*projectors)
+    site.end(*last)
 
 
-def one_by_one(site: Site, before: list[Kept], release: Path, work: str) -> list[Kept]:
+def projectors_of(site: Site, release: Path, name: str) -> list[Kept]:
+    """Start two projectors of each read model that both releases know, as the Compose file does."""
+    return [site.worker(release, f"{model}{n}-{name}", "project", model) for model in BOTH for n in range(2)]
+
+
+def rebuilt_where_due(site: Site) -> set[str]:
+    """Rebuild what the new release's status names, and return the read models whose version changed by it."""
+    before = site.versions()
+    due = json.loads(site.cli(NEW, "status", "--json"))["rebuild_due"]
+    if due:
+        site.cli(NEW, "rebuild", *due, "--quiet")
+    assert json.loads(site.cli(NEW, "status", "--json"))["rebuild_due"] == []
+    return {model for model, version in site.versions().items() if before[model] != version}
+
+
+def replaced(site: Site, before: list[Kept], changed: set[str]) -> list[Kept]:
+    """Start new projectors: where the version changed in the place of the old ones, which end; else one by one."""
+    ended = [kept for kept in before if model_of(kept) in changed]
+    for kept in ended:
+        site.ends_for_the_version(kept)
+    fresh = [site.worker(NEW, kept.name.replace("old", "new"), "project", model_of(kept)) for kept in ended]
+    site.goes_on()
+    for model in sorted(set(BOTH) - changed):
+        fresh += one_by_one(site, [kept for kept in before if model_of(kept) == model], NEW, "project", model)
+    return [*fresh, site.worker(NEW, "intake0-new", "project", "intake")]  # which the old release knows nothing of
+
+
+def model_of(projector: Kept) -> str:
+    return re.split(r"\d", projector.name)[0]
+
+
+def one_by_one(site: Site, before: list[Kept], release: Path, *work: str) -> list[Kept]:
     """Start a new one beside each, end the old one, and see that what is written goes on its way."""
     fresh = []
     for kept in before:
-        fresh.append(site.worker(release, kept.name.replace("old", "new"), work))
+        fresh.append(site.worker(release, kept.name.replace("old", "new"), *work))
         site.goes_on()
         site.end(kept)
         site.goes_on()
