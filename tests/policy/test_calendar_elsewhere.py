@@ -1,6 +1,7 @@
 """What other systems' calendars count, counted by ours: the same hours, the same instants, the same result.
 
-Zammad and Zendesk count by the biz gem, OTRS by Time.pm; working_hours, moment-business-time and businesstimedelta are
+Zammad and Zendesk count by the biz gem, OTRS and Znuny by Time.pm and DateTime.pm, RT by Business::Hours, Chatwoot and GLPI
+by code of their own; working_hours, moment-business-time and businesstimedelta are
 libraries. Where ours differs from one of them on purpose, docs/calendars.md says so, and a test below.
 """
 
@@ -20,6 +21,9 @@ BIZ = {
     "mon": "09:00-17:00", "tue": "10:00-16:00", "wed": "09:00-17:00", "thu": "10:00-16:00", "fri": "09:00-17:00",
     "sat": "11:00-14:30",
 }  # fmt: skip
+
+
+OTRS_OFF = ["01-01", "05-01", "12-24", "12-25", "12-26", "12-31"]
 
 
 @pytest.mark.parametrize(
@@ -69,8 +73,116 @@ def test_otrs_destination_time(start: str, added: float, end: str) -> None:
 
 def _otrs(zone: str) -> Calendar:
     """OTRS as installed: 08:00 to 21:00 on weekdays, and six days of each year off."""
-    days = ["01-01", "05-01", "12-24", "12-25", "12-26", "12-31"]
-    return calendar({"mon-fri": "08:00-21:00"}, zone, days=days)
+    return calendar({"mon-fri": "08:00-21:00"}, zone, days=OTRS_OFF)
+
+
+TWO_SHIFTS, DAYTIME = ["08:00-13:00", "14:00-18:00"], ["08:00-18:00"]
+ROUND = ["00:00-24:00"]
+SAO_PAULO, TEHRAN, SYDNEY = "America/Sao_Paulo", "Asia/Tehran", "Australia/Sydney"
+
+
+@pytest.mark.parametrize(
+    ("zone", "days", "shifts", "start", "added", "end"),
+    [
+        ("UTC", "mon-sun", ROUND, "2015-02-17T12:00", 730 * 24, "2017-02-28T12:00"),
+        ("UTC", "mon-sun", ROUND, "2015-02-17T12:00", 90 * 24, "2015-05-19T12:00"),
+        (BERLIN, "mon-sun", ROUND, "2015-02-17T12:00", 90 * 24 + 1, "2015-05-19T14:00"),
+        (SAO_PAULO, "mon-sun", ROUND, "2015-02-21T22:00", 5, "2015-02-22T02:00"),
+        (SAO_PAULO, "mon-sun", ROUND, "2015-02-21T22:10:05", 101 + 1215 / 3600, "2015-02-26T02:30:20"),
+        (SAO_PAULO, "mon-sun", ROUND, "2015-10-17T22:00", 7, "2015-10-18T06:00"),
+        (TEHRAN, "mon-sun", ROUND, "2015-09-21T12:00", 15, "2015-09-22T02:00"),
+        (TEHRAN, "mon-sun", ROUND, "2015-09-20T12:00", 48, "2015-09-22T11:00"),
+        (TEHRAN, "mon-sun", ROUND, "2015-09-19T12:00", 96, "2015-09-23T11:00"),
+        (TEHRAN, "mon-sun", ROUND, "2015-03-21T12:00", 17, "2015-03-22T06:00"),
+        (TEHRAN, "mon-sun", ROUND, "2015-01-21T12:00", 90 * 24 + 17, "2015-04-22T06:00"),
+        (SYDNEY, "mon-sun", ROUND, "2016-04-02T12:00", 24 + 17, "2016-04-04T04:00"),
+        (BERLIN, "mon-fri", DAYTIME, "2016-01-31T12:25:30", 5, "2016-02-01T13:00"),
+        (BERLIN, "mon-fri", DAYTIME, "2016-02-01T16:59:30", 3.5, "2016-02-02T10:29:30"),
+        (BERLIN, "mon-fri", DAYTIME, "2013-03-16T10:00", 1 / 60, "2013-03-18T08:01"),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2016-02-01T12:25:30", 5, "2016-02-02T08:25:30"),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2016-01-31T12:25:30", 45 + 1530 / 3600, "2016-02-08T08:25:30"),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2015-12-22T16:24:49", 20, "2015-12-29T08:24:49"),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2015-03-27T12:00", 15, "2015-03-31T09:00"),
+        (TEHRAN, "mon-fri", DAYTIME, "2016-03-20T00:00", 5, "2016-03-21T13:00"),
+        (TEHRAN, "mon-fri", DAYTIME, "2016-03-20T00:00", 13, "2016-03-22T11:00"),
+        (TEHRAN, "mon-sun", ROUND, "2016-03-20T00:00", 29, "2016-03-21T06:00"),
+        (TEHRAN, "mon-fri", ROUND, "2016-03-20T00:00", 29, "2016-03-22T06:00"),
+        (TEHRAN, "mon-fri", DAYTIME, "2016-09-20T22:00", 5, "2016-09-21T13:00"),
+        (TEHRAN, "mon-fri", ROUND, "2016-09-20T22:00", 5, "2016-09-21T02:00"),
+    ],
+)
+def test_znuny_adds_working_time(zone: str, days: str, shifts: list[str], start: str, added: float, end: str) -> None:
+    znuny = calendar({days: shifts}, zone, days=OTRS_OFF)
+    assert znuny.add_business_time(local(start, zone), hours(added)) == local(end, zone)
+
+
+@pytest.mark.parametrize(
+    ("zone", "days", "shifts", "start", "end", "counted"),
+    [
+        (BERLIN, "mon-sun", ROUND, "2015-12-23T08:10:15", "2015-12-28T17:10:14", 57 - 1 / 3600),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2015-03-27T12:00", "2015-03-31T09:00", 15),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2015-03-26T17:00", "2015-03-27T09:00", 2),
+        (BERLIN, "mon-sun", ROUND, "2015-02-17T22:35:49", "2015-02-18T03:35:49", 5),
+        (BERLIN, "mon-sun", ROUND, "2015-02-17T22:35:49", "2015-02-19T23:05:49", 48.5),
+        (BERLIN, "mon-sun", ROUND, "2016-03-26T22:24:39", "2016-03-28T23:24:39", 48),
+        (BERLIN, "mon-sun", ROUND, "2016-02-01T12:15:41", "2016-02-06T10:15:41", 118),
+        (BERLIN, "mon-sun", TWO_SHIFTS, "2016-02-01T12:15:41", "2016-02-06T12:15:41", 45),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2016-03-25T12:15:41", "2016-03-29T10:15:41", 16),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2016-03-24T12:15:41", "2016-03-30T10:15:41", 34),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2016-03-25T08:15:41", "2016-03-25T14:15:41", 5),
+        (BERLIN, "mon-fri", TWO_SHIFTS, "2016-03-25T08:00", "2016-03-25T15:00", 6),
+        (SAO_PAULO, "mon-sun", ROUND, "2015-02-21T22:00", "2015-02-22T02:00", 5),
+        (SAO_PAULO, "mon-sun", ROUND, "2015-02-20T22:10:05", "2015-02-25T04:30:20", 103 + 1215 / 3600),
+        (SAO_PAULO, "mon-sun", ROUND, "2015-10-17T22:00", "2015-10-18T04:00", 5),
+        (TEHRAN, "mon-sun", ROUND, "2015-09-21T12:00", "2015-09-22T04:00", 17),
+        (TEHRAN, "mon-sun", ROUND, "2015-03-21T12:00", "2015-03-22T04:00", 15),
+        (SYDNEY, "mon-sun", ROUND, "2015-01-21T12:00", "2015-04-22T04:00", 90 * 24 + 17),
+    ],
+)
+def test_znuny_counts_working_time(
+    zone: str, days: str, shifts: list[str], start: str, end: str, counted: float
+) -> None:
+    znuny = calendar({days: shifts}, zone, days=OTRS_OFF)
+    assert znuny.business_time(local(start, zone), local(end, zone)) == hours(counted)
+
+
+@pytest.mark.parametrize(
+    ("start", "added", "end"),
+    [
+        ("2024-01-17T10:00", 2, "2024-01-17T12:00"),
+        ("2024-01-19T16:00", 2, "2024-01-22T10:00"),
+        ("2024-01-17T07:00", 2, "2024-01-17T11:00"),
+        ("2024-01-17T18:00", 2, "2024-01-18T11:00"),
+        ("2024-01-20T10:00", 2, "2024-01-22T11:00"),
+        ("2024-01-15T16:00", 10, "2024-01-17T10:00"),
+    ],
+)
+def test_chatwoot_deadlines(start: str, added: float, end: str) -> None:
+    for zone in ("UTC", "America/New_York"):
+        assert calendar(OFFICE, zone).add_business_time(local(start, zone), hours(added)) == local(end, zone)
+
+
+def test_chatwoot_days_of_different_length_and_a_whole_day() -> None:
+    late = calendar({"mon": "09:00-17:00", "tue": "09:00-20:00", "wed-fri": "09:00-17:00"})
+    assert late.add_business_time(utc("2024-01-15T18:00"), hours(10)) == utc("2024-01-16T19:00")
+    assert late.add_business_time(utc("2024-01-15T16:00"), hours(12)) == utc("2024-01-16T20:00")
+    saturday = calendar({"mon-fri": "09:00-17:00", "sat": "00:00-24:00"})
+    assert saturday.add_business_time(utc("2024-01-20T00:00"), hours(24)) == utc("2024-01-21T00:00")
+
+
+def test_rt_starts_at_the_next_opening() -> None:
+    rt = calendar({"mon": "09:00-17:00", "tue": "09:00-17:00"})
+    for at, start in (("01T13:15", "01T13:15"), ("01T19:15", "02T09:00"), ("06T13:15", "08T09:00")):
+        assert rt.next_open(utc(f"2007-01-{at}")) == utc(f"2007-01-{start}")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "counted"),
+    [("01T07:00", "01T09:00", 1), ("01T06:00", "01T07:00", 0), ("01T00:00", "08T00:00", 60)],
+)
+def test_glpi_counts_active_time(start: str, end: str, counted: float) -> None:
+    glpi = calendar({"mon-fri": "08:00-20:00"})
+    assert glpi.business_time(utc(f"2019-01-{start}"), utc(f"2019-01-{end}")) == hours(counted)
 
 
 def test_biz_counts_a_week_and_goes_over_it() -> None:
