@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from tests.domain.given import ANA, C1, C2, KIM, T1, T2, Fact, digest, opened
@@ -91,15 +91,15 @@ class Life:
         self.clocks: Clocks | None = None
         self.commands = 0
 
-    def at(self, time: str | datetime) -> Life:
+    def at(self, time: str | datetime) -> Self:
         self.now = instant(time) if isinstance(time, str) else time
         return self
 
-    def opened(self, *, by: Actor = KIM, priority: Priority | None = Priority.NORMAL, **payload: Any) -> Life:
+    def opened(self, *, by: Actor = KIM, priority: Priority | None = Priority.NORMAL, **payload: Any) -> Self:
         values = {"direction": Direction.INBOUND, "priority": priority, **payload}
         return self.happened(opened(by=by, **values))
 
-    def happened(self, *facts: Fact) -> Life:
+    def happened(self, *facts: Fact) -> Self:
         """Record events as an import would: whatever they are, all by one command."""
         command = self._command_id()
         for fact in facts:
@@ -108,61 +108,61 @@ class Life:
             self._add(fact.cls(originator_id=T1, originator_version=version, meta=meta, **fact.payload))
         return self
 
-    def do(self, cls: type[Command], by: Actor = ANA, **values: Any) -> Life:
+    def do(self, cls: type[Command], by: Actor = ANA, **values: Any) -> Self:
         """Decide a command and record what it yields."""
         self._record(build(cls, **{"ticket_id": T1, **values}), by)
         return self
 
-    def wrote(self) -> Life:
+    def wrote(self) -> Self:
         return self.do(tc.Comment, KIM, direction=Direction.INBOUND, body="It still fails.")
 
-    def answered(self, by: Actor = ANA) -> Life:
+    def answered(self, by: Actor = ANA) -> Self:
         return self.do(tc.Comment, by, direction=Direction.OUTBOUND, body="Try this.")
 
-    def noted(self) -> Life:
+    def noted(self) -> Self:
         return self.do(tc.Comment, direction=Direction.INTERNAL, body="Hm.")
 
-    def pended(self) -> Life:
+    def pended(self) -> Self:
         return self.do(tc.Pend)
 
-    def held(self) -> Life:
+    def held(self) -> Self:
         return self.do(tc.Hold)
 
-    def resumed(self) -> Life:
+    def resumed(self) -> Self:
         return self.do(tc.Resume)
 
-    def solved(self) -> Life:
+    def solved(self) -> Self:
         return self.do(tc.Solve)
 
-    def closed(self) -> Life:
+    def closed(self) -> Self:
         return self.do(tc.Close)
 
-    def reopened(self) -> Life:
+    def reopened(self) -> Self:
         return self.do(tc.Reopen)
 
-    def prioritised(self, priority: str, by: Actor = ANA) -> Life:
+    def prioritised(self, priority: str, by: Actor = ANA) -> Self:
         return self.do(tc.Prioritise, by, priority=Priority(priority))
 
-    def assigned(self, team: str = "accounts", by: Actor = ANA) -> Life:
+    def assigned(self, team: str = "accounts", by: Actor = ANA) -> Self:
         return self.do(tc.Assign, by, team_id=team, agent_id=None)
 
-    def belongs_to_other(self) -> Life:
+    def belongs_to_other(self) -> Self:
         return self.do(tc.ChangeRequester, requester_id=C2)
 
-    def merged(self) -> Life:
+    def merged(self) -> Self:
         self.others[T2] = other_ticket(self.now)
         return self.do(tc.Merge, target_id=T2)
 
-    def unmerged(self) -> Life:
+    def unmerged(self) -> Self:
         return self.do(tc.Unmerge)
 
-    def policy(self, section: str, command: type[Command], *, basis: int = 1, **values: Any) -> Life:
+    def policy(self, section: str, command: type[Command], *, basis: int = 1, **values: Any) -> Self:
         """Let a policy decide something else, as its worker does at this instant."""
         decision = sv.PolicyDecision(section=sv.Section(section), rule="some", basis=basis)
         self._follow([decision], [build(command, ticket_id=T1, **values)])
         return self
 
-    def look(self, time: str | datetime | None = None) -> Life:
+    def look(self, time: str | datetime | None = None) -> Self:
         """Let the worker look; a second look at once finds nothing more to do."""
         if time is not None:
             self.at(time)

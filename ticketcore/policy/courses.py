@@ -54,7 +54,8 @@ class Clock(NamedTuple):
         started_at: when the wait began.
         terms: what is promised; the last that was, where nothing is any more.
         due_at: until when it is to be kept, or was; ``None`` while it stands still.
-        since: when it was last set going; ``used``: working time that it had run until then.
+        since: when it was last set going; ``None`` where it stood still since. ``used``: working time that it had run until
+            then.
         ended_at: when it was kept, broken or withdrawn.
         warns_at: when it is to be warned of next, where it is still running then.
     """
@@ -71,7 +72,7 @@ class Clock(NamedTuple):
 
     def elapsed(self, now: datetime) -> timedelta:
         """Return the working time that it ran until *now* or its end."""
-        if self.terms is None or self.since is None or self.state == "paused":
+        if self.terms is None or self.since is None:
             return self.used
         end = self.ended_at or now
         return self.used + (self.terms.calendar.business_time(self.since, end) if end > self.since else _NONE)
@@ -152,11 +153,11 @@ class _Run:
         part, was, shown = self.parts[index], self.state, self.terms
         other = was not in RUNNING or not terms.same(shown)
         late = self._count(index, terms)
-        self.terms, self.since = terms, part.at
+        self.terms = terms
         if part.status in terms.pauses:
-            self.state, due = "paused", late
+            self.state, self.since, due = "paused", None, late
         else:
-            self.state = "active"
+            self.state, self.since = "active", part.at
             due = late or terms.calendar.add_business_time(part.at, terms.promised - self.used)
         if other and (was, due, terms.policy) != ("active", self.due, shown and shown.policy):
             self._enter("applied", part.at, due_at=due, policy=terms.policy)
