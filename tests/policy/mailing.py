@@ -50,6 +50,7 @@ class Mailing:
     Attributes:
         core: of the desk; it projects what queries ask for by itself.
         clock: everybody's.
+        manager: what the policies' worker follows.
         server: takes what goes out.
     """
 
@@ -171,6 +172,8 @@ def mailing(
     patch: pytest.MonkeyPatch,
     policy: str | None = None,
     rules: Rules | None = None,
+    clock: Clock | None = None,
+    **settings: Any,
 ) -> Iterator[Mailing]:
     """Give a desk that runs until the end of the block.
 
@@ -181,15 +184,17 @@ def mailing(
         patch: sets the clock that the library asks where nobody says when something happened.
         policy: the document; the one that ships where not given.
         rules: of the intake.
+        clock: everybody's; that of another desk where there are two.
+        settings: more of them.
     """
-    clock = Clock()
-    known = set_up(dsn, folder).model_copy(update={"base_url": "https://desk.example.org/t", "pool_size": 4})
-    patch.setattr("ticketcore.execution.datetime", SimpleNamespace(now=lambda zone: clock().astimezone(zone)))
+    time = clock or Clock()
+    chosen = {"base_url": "https://desk.example.org/t", "pool_size": 4, **settings}
+    known = set_up(dsn, folder).model_copy(update=chosen)
+    patch.setattr("ticketcore.execution.datetime", SimpleNamespace(now=lambda zone: time().astimezone(zone)))
     with ExitStack() as stack:
-        settings = [known.model_copy(update={"inline": True}), known, known]
-        cores = [stack.enter_context(TicketCore.open(one)) for one in settings]
+        cores = [stack.enter_context(TicketCore.open(known.model_copy(update={"inline": n == 0}))) for n in range(3)]
         cores[0].adopt_policy(policy or default_policy(), by=LEAD)
-        desk = Mailing(cores, clock, server, rules)
+        desk = Mailing(cores, time, server, rules)
         try:
             yield desk
         finally:
