@@ -21,6 +21,7 @@ from bench.growth import growth
 from bench.harness import PAIRS, Result, say
 from bench.history import history
 from bench.ingest import importing, whole
+from bench.looking_back import looking_back
 from bench.mail import mail
 from bench.memory import memory
 from bench.place import opened
@@ -52,6 +53,7 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "replay": replay,
     "storage": storage,
     "whole": whole,
+    "looking_back": looking_back,
     "profile": profile,
 }
 RESULT = Path(__file__).with_name("result.json")

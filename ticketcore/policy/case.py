@@ -12,7 +12,7 @@ from ticketcore.domain.types import Direction, Role, Status
 from ticketcore.policy.chains import ECHOES, NO_CHAINS, Chains
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -186,28 +186,16 @@ def evolve_case(case: Case | None, event: Event) -> Case | None:
             changes["chains"] = case.chains.led_to(event)
         changes["status"] = mark
         changes |= _entered(ticket.status, mark, event)
-    if isinstance(event, ev.Commented):
-        changes |= _message(case, event, mark)
-    elif isinstance(event, sv.PolicyDecided):
-        changes["decisions"] = (*case.decisions, *_decided(event, mark))
-        changes["chains"] = case.chains.decided(event)
-    elif isinstance(event, ev.Classified):
-        same = (event.category, event.subcategory) == (case.ticket.category, case.ticket.subcategory)
-        changes["category_by_hand"] = not by_policy or (same and case.category_by_hand)
-    elif isinstance(event, ev.Prioritised):
-        levels = (event.impact, event.urgency) != (case.ticket.impact, case.ticket.urgency)
-        if levels:
-            changes["levels_by_hand"] = not by_policy
-        kept = event.priority is case.ticket.priority and case.priority_by_hand
-        changes["priority_by_hand"] = kept if by_policy else event.by_hand or not levels
-    elif isinstance(event, ev.Assigned | ev.Unassigned):
-        kept = (
-            ticket.team_id == case.ticket.team_id and case.assigned_by_hand
-        )  # a policy chose the agent within the team
-        changes["assigned_by_hand"] = isinstance(event, ev.Assigned) and (not by_policy or kept)
-        changes["assigned"] = mark
-        changes["last_agent_id"] = ticket.agent_id or case.last_agent_id
-    return case._replace(**changes)
+    tell = _TELLING.get(event.TOPIC)
+    if tell is not None:
+        changes |= tell(case, event, mark, by_policy, ticket)
+    values: list[Any] = list(case)  # a fifth of what _replace() costs
+    for name, value in changes.items():
+        values[_INDEX[name]] = value
+    return Case._make(values)
+
+
+_INDEX = {name: index for index, name in enumerate(Case._fields)}
 
 
 def _opened(event: ev.Opened) -> Case:
@@ -247,7 +235,7 @@ def _entered(status: Status, mark: Mark, event: Event) -> dict[str, Any]:
     return changes
 
 
-def _message(case: Case, event: ev.Commented, mark: Mark) -> dict[str, Any]:
+def _message(case: Case, event: ev.Commented, mark: Mark, *_: object) -> dict[str, Any]:
     if event.direction is Direction.INTERNAL:
         return {}
     if event.direction is Direction.INBOUND:
@@ -266,3 +254,43 @@ def _message(case: Case, event: ev.Commented, mark: Mark) -> dict[str, Any]:
 def _decided(event: sv.PolicyDecided, mark: Mark) -> Iterable[Decided]:
     for one in event.decisions:
         yield Decided(one.section, one.rule, one.basis, mark.at, event.policy, one.saw, one.outcome, mark.version)
+
+
+def _classified(case: Case, event: ev.Classified, _: Mark, by_policy: bool, __: Ticket) -> dict[str, Any]:
+    same = (event.category, event.subcategory) == (case.ticket.category, case.ticket.subcategory)
+    return {"category_by_hand": not by_policy or (same and case.category_by_hand)}
+
+
+def _prioritised(case: Case, event: ev.Prioritised, _: Mark, by_policy: bool, __: Ticket) -> dict[str, Any]:
+    levels = (event.impact, event.urgency) != (case.ticket.impact, case.ticket.urgency)
+    kept = event.priority is case.ticket.priority and case.priority_by_hand
+    return {
+        "priority_by_hand": kept if by_policy else event.by_hand or not levels,
+        **({"levels_by_hand": not by_policy} if levels else {}),
+    }
+
+
+def _assigned(
+    case: Case, event: ev.Assigned | ev.Unassigned, mark: Mark, by_policy: bool, ticket: Ticket
+) -> dict[str, Any]:
+    kept = ticket.team_id == case.ticket.team_id and case.assigned_by_hand  # a policy chose the agent within the team
+    return {
+        "assigned_by_hand": event.TOPIC == ev.Assigned.TOPIC and (not by_policy or kept),
+        "assigned": mark,
+        "last_agent_id": ticket.agent_id or case.last_agent_id,
+    }
+
+
+def _policy_decided(case: Case, event: sv.PolicyDecided, mark: Mark, *_: object) -> dict[str, Any]:
+    return {"decisions": (*case.decisions, *_decided(event, mark)), "chains": case.chains.decided(event)}
+
+
+_TELLING: dict[str, Callable[[Case, Any, Mark, bool, Ticket], dict[str, Any]]] = {
+    ev.Commented.TOPIC: _message,
+    ev.Classified.TOPIC: _classified,
+    ev.Prioritised.TOPIC: _prioritised,
+    ev.Assigned.TOPIC: _assigned,
+    ev.Unassigned.TOPIC: _assigned,
+    sv.PolicyDecided.TOPIC: _policy_decided,
+}
+"""What an event tells beside the ticket's state: of the case before it, its mark, whether a policy acted, the ticket after it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ticketcore.policy.terms import Match, book_of
 
@@ -46,6 +46,7 @@ class Matcher:
         self.decided = dict(clocks.decided)
         self.schedule = schedule
         self.matches: dict[tuple[str, int], Match] = {}
+        self._values: dict[tuple[int, tuple[str, ...]], tuple[Any, ...]] = {}
 
     def match(self, at: datetime, point: Point) -> Match | None:
         """Return the rule of the policy in force at *at* for what is known of the ticket since *point*."""
@@ -63,7 +64,13 @@ class Matcher:
         fields = () if adopted is None else book_of(adopted).fields
         if match is not None and match.book.fields is not fields:
             fields = (*fields, *match.book.fields)
-        return any(since.facts.value(name) != point.facts.value(name) for name in fields)
+        return self._known(since, fields) != self._known(point, fields)
+
+    def _known(self, point: Point, fields: tuple[str, ...]) -> tuple[Any, ...]:
+        key = point.order, fields
+        if key not in self._values:
+            self._values[key] = tuple(map(point.facts.value, fields))
+        return self._values[key]
 
 
 def segments(clocks: Clocks, stretch: Stretch, matcher: Matcher) -> list[Segment]:

@@ -156,15 +156,12 @@ def what_if(
 
 def hindsight(events: Sequence[Event], schedule: Schedule, outside: Outside) -> tuple[Case, Clocks] | None:
     """Return a ticket and what its clocks derive from, as if no promise had been recorded yet; ``None`` for no event."""
-    case, clocks = None, None
+    case, clocks, policy = None, None, schedule.version(0)
     for event in events:
         case = evolve_case(case, event)
         if case is None or event.TOPIC in PROMISES:
             continue
-        at = event.meta.occurred_at
-        policy = schedule.in_force(at)
-        assert policy is not None  # noqa: S101 -- it was always
-        clocks = evolve_clocks(clocks, event, facts_of(case, policy, outside, at))
+        clocks = evolve_clocks(clocks, event, facts_of(case, policy, outside, event.meta.occurred_at))
         if clocks is not None and clocks.looked:
             clocks = clocks._replace(looked=0, decided=())
     return None if case is None or clocks is None else (case, clocks)
