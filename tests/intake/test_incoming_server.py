@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import smtplib
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,6 +213,29 @@ def test_a_message_in_hand_is_finished_and_answered_before_the_server_ends() -> 
     assert codes == [250]
     with pytest.raises(OSError):
         client(address)
+
+
+def test_clients_that_come_as_the_server_ends_are_sent_away_and_nothing_stays_open() -> None:
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always", ResourceWarning)
+        with served(Box()) as address:
+            host, _, port = address.rpartition(":")
+            coming = [socket.create_connection((host, int(port)), timeout=20) for _ in range(9)]
+            for gone in coming[::3]:
+                gone.close()
+        for each in coming:
+            with each:
+                heard = b"" if each in coming[::3] else all_of(each)
+            assert heard == b"" or heard.endswith(b"421 4.3.2 the service ends, come again\r\n")
+        gc.collect()
+    assert [str(warning.message) for warning in left] == []
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """Return what a server says until it closes; nothing where it let nobody in."""
+    with contextlib.suppress(ConnectionError), connection.makefile("rb") as lines:
+        return lines.read()
+    return b""
 
 
 def test_a_unix_socket_serves_and_what_a_killed_server_left_of_it_is_taken_over(tmp_path: Path) -> None:

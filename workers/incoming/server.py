@@ -28,6 +28,9 @@ __all__ = ["listening"]
 LONGEST_PATIENCE = 60.0
 """Seconds that messages in hand have when the server ends; a client that then hears nothing comes again."""
 
+PARTING = 5.0
+"""Seconds that clients have to take leave then: what was said last goes out, TLS is ended."""
+
 
 @contextmanager
 def listening(settings: IncomingSettings, reception: Reception) -> Iterator[str]:
@@ -85,13 +88,30 @@ class _Server:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def _close(self) -> None:
+        for each in self._listener.sockets:
+            self._loop.remove_reader(each.fileno())
+        await asyncio.sleep(0)  # a connection that was just taken fails for good where the listener is closed first
         self._listener.close()
         deadline = self._loop.time() + LONGEST_PATIENCE
         while self._reception.in_hand and self._loop.time() < deadline:  # noqa: ASYNC110 nothing happens often here
             await asyncio.sleep(0.02)
+        await self._part()
+
+    async def _part(self) -> None:
+        """See all clients off, those too that were let in a moment ago; who does not take leave in time is cut off."""
+        deadline = self._loop.time() + PARTING
+        while self._hold() and self._loop.time() < deadline:
+            for session in list(self._sessions):
+                session.leave()
+            await asyncio.sleep(0.01)
         for session in list(self._sessions):
-            session.leave()
-        await asyncio.sleep(0.05)  # the last replies go out
+            session.cut()
+        while self._hold() and self._loop.time() < deadline + PARTING:  # noqa: ASYNC110 callbacks end them
+            await asyncio.sleep(0.01)
+
+    def _hold(self) -> bool:
+        """Return whether there are sessions, or tasks that end some or take a connection."""
+        return bool(self._sessions) or len(asyncio.all_tasks(self._loop)) > 1
 
     def _session(self, tls: ssl.SSLContext | None) -> SMTP:
         kind = _Lmtp if self._settings.protocol == "lmtp" else _Session
@@ -126,8 +146,13 @@ class _Session(SMTP):
         """Tell the client that the service ends."""
         self._say(b"421 4.3.2 the service ends, come again\r\n")
 
-    def _say(self, line: bytes) -> None:
+    def cut(self) -> None:
+        """Close the connection at once."""
         if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
+
+    def _say(self, line: bytes) -> None:
+        if isinstance(self.transport, asyncio.WriteTransport) and not self.transport.is_closing():
             with contextlib.suppress(OSError, RuntimeError):
                 self.transport.write(line)
             self.transport.close()
