@@ -227,6 +227,23 @@ def one_batch(day: Day) -> None:
 
 
 @row
+def at_once(day: Day) -> None:
+    day.agent("ana", capacity=1)
+    low, urgent = day.opens(), day.opens(impact="high", urgency="high")
+    day.works()
+    assert [day.owner(one)[1] for one in (low, urgent)] == [None, "ana"]
+
+
+@row
+def given_meanwhile(day: Day) -> None:
+    day.agent("ana", capacity=1)
+    ticket = day.opens()
+    day.opens(team_id="desk", agent_id="ana")
+    day.works()
+    assert (day.owner(ticket), day.rules(ticket, "assignment")) == (("desk", None), ["at_capacity"])
+
+
+@row
 def room_again(day: Day) -> None:
     day.agent("ana", capacity=1)
     first, second, third = (day.open_and_work() for _ in range(3))

@@ -26,7 +26,7 @@ from ticketcore.errors import KeyMissing, StoreUnavailable, TicketCoreError
 from ticketcore.ids import policy_id
 from ticketcore.policy.around import Around
 from ticketcore.policy.desk import Desk
-from ticketcore.policy.engine import Plan, reconcile
+from ticketcore.policy.engine import SECTIONS, Plan, reconcile
 from ticketcore.policy.errors import PolicyLoop, UnreadablePolicy
 from ticketcore.policy.schedule import Schedule
 from ticketcore.policy.store import Done, Letter, Seen
@@ -39,7 +39,7 @@ from ticketcore.store.port import Appended
 from ticketcore.store.postgres import PostgresLog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from threading import Event as Signal
     from uuid import UUID
 
@@ -235,11 +235,13 @@ class _Work:
             plans.clear()
         if changed or len(plans) < len(tickets):
             self._look()
-        for number, ticket in enumerate(tickets):
+        done: list[Done] = []
+        for number in self._order(tickets, plans):
+            ticket = tickets[number]
             if number not in plans:
                 plans[number] = plan = self._plan(ticket)
                 free |= isinstance(plan, Plan) and self._follow(ticket.seen, plan)
-        done = [self._done(ticket, plans[number]) for number, ticket in enumerate(tickets)]
+            done.append(self._done(ticket, plans[number]))
         outcomes = self._batch.finish(done, self._to_wake() if free else (), self._now)
         if changed:
             self._batch.rest()
@@ -250,6 +252,24 @@ class _Work:
             dead=sum(one.letter is not None for one in done),
             conflicts=sum(outcome is not None for outcome in outcomes) - recorded,
             woken=changed,
+        )
+
+    def _order(self, tickets: Sequence[_Ticket], plans: Mapping[int, Plan | Exception]) -> list[int]:
+        """Return in which order tickets are planned and recorded.
+
+        Those that have an agent before others are given to them; of the others the most urgent first, as its rules have it.
+        """
+        parts = SECTIONS if self._manager._sections is None else self._manager._sections
+        gives, wishes = next(((n, part.wish) for n, part in enumerate(parts) if part.wish), (0, None))
+        others = [n for n, one in enumerate(tickets) if n not in plans and one.agent_id is None]
+        orders: dict[int, tuple[Any, ...]] = {}
+        if wishes is not None and len(others) > 1:
+            for number in others:
+                plan = self._plan(tickets[number], parts[:gives])
+                wish = None if isinstance(plan, Exception) or plan.view is None else wishes(plan.view)
+                orders[number] = () if wish is None else wish.order
+        return sorted(
+            range(len(tickets)), key=lambda n: (n not in plans, n in others, not orders.get(n), orders.get(n, ()))
         )
 
     def _follow(self, seen: Seen, plan: Plan) -> bool:
@@ -287,13 +307,12 @@ class _Work:
         self._desk = Desk.of(agents, self._now, loads, turns, waiting)
         return agents
 
-    def _plan(self, ticket: _Ticket) -> Plan | Exception:
+    def _plan(self, ticket: _Ticket, sections: Sequence[Part] | None = None) -> Plan | Exception:
         if ticket.error is not None:
             return ticket.error
         try:
-            return reconcile(
-                ticket.events, self._schedule, self._desk, self._now, self._around, self._manager._sections
-            )
+            parts = self._manager._sections if sections is None else sections
+            return reconcile(ticket.events, self._schedule, self._desk, self._now, self._around, parts)
         except _GOES_ON:
             raise
         except Exception as error:  # noqa: BLE001 -- a dead letter tells it, and the others go on
