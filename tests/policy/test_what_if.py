@@ -195,6 +195,18 @@ def test_only_tickets_opened_in_the_period_count() -> None:
         assert sum(progressed) == 12
 
 
+def test_rules_look_at_the_words_of_the_first_message() -> None:
+    rule = "sla:\n  - {rule: refund, when: {field: text, contains: refund}, targets: {normal: {resolution: 1h}}}\n"
+    with TicketCore.in_memory() as core:
+        for words in ("Refund", "Hello"):
+            core.open_ticket(
+                by=FORM, channel=Channel.MAIL, direction=Direction.INBOUND, subject=words, priority=Priority.NORMAL,
+                occurred_at=MONDAY,
+            )  # fmt: skip
+        found = what_if(core, load_policy(f"name: words\n{CALENDARS}{rule}"), now=MONDAY + 24 * HOUR)
+        assert group(found, "resolution").would == {Outcome.BROKEN: 1, Outcome.NONE: 1}
+
+
 def test_an_empty_log_has_no_attainment() -> None:
     with TicketCore.in_memory() as core:
         found = what_if(core, load_policy(LAX))

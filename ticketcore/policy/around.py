@@ -11,10 +11,12 @@ from ticketcore.ids import number_of
 from ticketcore.policy.outside import History, Letter, Requester, Words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from ticketcore.app import TicketCore
+    from ticketcore.domain.base import Event
     from ticketcore.domain.ticket import Ticket
     from ticketcore.policy.schedule import Schedule
     from ticketcore.policy.store import PolicyStore
@@ -31,13 +33,16 @@ class Around:
         self._requesters: dict[UUID, Requester] = {}
         self._histories: dict[UUID, History] = {}
 
-    def words(self, opened: Opened) -> Words:
-        id_ = opened.originator_id
-        if id_ not in self._words:
-            [known] = self._core._opened([opened])
+    def read(self, openings: Sequence[Event]) -> None:
+        """Open the words of several tickets, by their first events, at once: for when rules ask for all of them."""
+        for known in self._core._opened(openings):
             assert isinstance(known, Opened)  # noqa: S101 -- what was sealed is opened, not made another
-            self._words[id_] = Words(known.subject, known.body, bool(known.attachments))
-        return self._words[id_]
+            self._words[known.originator_id] = Words(known.subject, known.body, bool(known.attachments))
+
+    def words(self, opened: Opened) -> Words:
+        if opened.originator_id not in self._words:
+            self.read((opened,))
+        return self._words[opened.originator_id]
 
     def requester(self, customer: UUID) -> Requester:
         if customer not in self._requesters:

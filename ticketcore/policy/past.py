@@ -12,21 +12,25 @@ from ticketcore.policy.schedule import Adopted, Schedule
 from ticketcore.store.codec import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
     from ticketcore.domain.base import Event
     from ticketcore.policy.document import PolicyDocument
+    from ticketcore.policy.sections import Rule
     from ticketcore.store.port import EventLog, Record
 
-__all__ = ["Past", "Told", "always", "past"]
+__all__ = ["Past", "Told", "always", "look_at_words", "past"]
 
 PAGE = 500
 """Tickets that are read at a time."""
 
 
 class Told(NamedTuple):
-    """One ticket's events, in order, as they are folded; none where this release can't read them."""
+    """One ticket's events, in order: the opening as it is, so that its words can be opened, the others as they are folded.
+
+    None where this release can't read them.
+    """
 
     ticket_id: UUID
     events: Sequence[Event]
@@ -54,6 +58,11 @@ def always(document: PolicyDocument) -> Schedule:
     return Schedule((Adopted(0, datetime.min.replace(tzinfo=UTC), document),))
 
 
+def look_at_words(rules: Iterable[Rule]) -> bool:
+    """Return whether rules look at what a ticket's first message says."""
+    return any(rule.when.fields & _WORDS for rule in rules)
+
+
 def past(log: EventLog, selection: Past) -> Iterator[list[Told]]:
     """Yield the tickets of *log* that are selected, in the order of their numbers, page by page; a page may be empty.
 
@@ -63,27 +72,30 @@ def past(log: EventLog, selection: Past) -> Iterator[list[Told]]:
     Raises:
         StoreUnavailable: the log is away.
     """
-    decode, after = Codec().decode_to_fold, None
+    codec, after = Codec(), None
     while page := log.stream_ids(Kind.TICKET, after, PAGE):
         after = page[-1]
         streams = log.load(page).streams
         found = []
         for id_ in page:
             records = [record for record in streams[id_] if record.position <= selection.head]
-            events = _told(records, selection, decode)
+            events = _told(records, selection, codec)
             if events is not None:
                 found.append(Told(id_, events))
         yield found
 
 
-def _told(records: Sequence[Record], selection: Past, decode: Callable[[Record], Event]) -> Sequence[Event] | None:
+def _told(records: Sequence[Record], selection: Past, codec: Codec) -> Sequence[Event] | None:
     """Return a ticket's events, none where one can't be read; ``None`` where it is not selected."""
     if not records:
         return None
     try:
-        first = decode(records[0])
+        first = codec.decode(records[0])
         if not isinstance(first, Opened) or not selection.has(first.meta.occurred_at):
             return None
-        return [first, *map(decode, records[1:])]
+        return [first, *map(codec.decode_to_fold, records[1:])]
     except UnknownEvent:
         return ()
+
+
+_WORDS = {"subject", "body", "text", "has_attachments"}

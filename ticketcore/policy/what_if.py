@@ -15,7 +15,7 @@ from ticketcore.policy.courses import course
 from ticketcore.policy.known import facts_of
 from ticketcore.policy.manager import policy_store
 from ticketcore.policy.outcomes import ENDS, PROMISES, Outcome, derived_outcome, recorded_outcomes
-from ticketcore.policy.past import Past, always, past
+from ticketcore.policy.past import Past, always, look_at_words, past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,8 +144,11 @@ def what_if(
     """
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
     store, tally = policy_store(core.log), _Tally()
+    words = look_at_words(document.sla)
     for page in past(core.log, selection):
         outside = Around(core, store, schedule)
+        if words:
+            outside.read([told.events[0] for told in page if told.events])
         for id_, events in page:
             tally.add(id_, compared(events, schedule, outside, now))
         progress(len(page))
