@@ -13,6 +13,7 @@ from ticketcore.domain.service_commands import PauseSla
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import ApplySla, Prioritise
 from ticketcore.domain.types import Actor, Role
+from ticketcore.policy.manager import PolicyManager
 from ticketcore.policy.shipped import default_policy
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -83,3 +84,53 @@ def test_what_rules_decided_is_explained(own_cli: Cli, desk: Desk) -> None:
     for words in ("vip", "channel: mail", "priority: high", "event 1", "elapsed_seconds: 60"):
         assert words in own_cli.ok("policy", "explain", ticket.number)
     assert "none" in own_cli.ok("policy", "explain", desk.solved)
+
+
+CHECKED = """
+name: desk
+teams: {desk: {assign: none}}
+default_team: desk
+checklists:
+  exchange: {when: {field: channel, is: form}, steps: [label printed, device wiped], required: true}
+  recall: {steps: [called]}
+follow_up:
+  - {rule: call, when: {field: status, is: new}, after: 0s, since: opened, do: [{note: Call.}, {checklist: recall}]}
+"""
+
+
+def test_checklists_are_explained_by_whom_or_which_rule_they_were_added_and_ticked_and_what_they_hinder(
+    own_cli: Cli, desk: Desk
+) -> None:
+    (own_cli.folder / "own.yaml").write_text(CHECKED, "utf-8")
+    own_cli.ok("policy", "adopt", "own.yaml")
+    values = {"dsn": own_cli.settings["TICKETCORE_DSN"], "key_file": own_cli.settings["TICKETCORE_KEY_FILE"]}
+    with TicketCore.open(Settings.model_validate({**values, "inline": False})) as core:
+        ticket = core.open_ticket(channel="form", body="Where is it?", by=Actor.system("shop")).number
+        PolicyManager(core).catch_up()
+    own_cli.ok("ticket", "checklist", ticket, "own", "--step", "looked", "--as", "agent:ana")
+    own_cli.ok("ticket", "tick", ticket, "exchange", "label printed", "--as", "agent:ana")
+    own_cli.ok("ticket", "tick", ticket, "own", "looked", "--as", "agent:ben")
+    own_cli.ok("ticket", "untick", ticket, "own", "looked", "--as", "agent:ben")
+    refused = own_cli.fails(5, "ticket", "solve", ticket)
+    assert "its checklist 'exchange' has steps that are not ticked: 'device wiped'" in refused
+    told = {one["checklist"]: one for one in own_cli.json("policy", "explain", ticket)["checklists"]}
+    by_rule, by_action, by_hand = told["exchange"], told["recall"], told["own"]
+    named = ("policy", "section", "rule", "saw")
+    assert [by_rule[name] for name in named] == ["desk/1", "checklist", "exchange", {"channel": "form"}]
+    assert [by_action[name] for name in named] == ["desk/1", "follow_up", "call", {"status": "new"}]
+    assert [by_hand[name] for name in named] == [None, None, None, None]
+    assert [one["added_by"] for one in told.values()] == ["policy desk", "policy desk", "agent ana"]
+    assert [(step["step"], step["ticked_by"]) for step in by_rule["steps"]] == [
+        ("label printed", "agent ana"), ("device wiped", None),
+    ]  # fmt: skip
+    assert [step["ticked_at"] for step in by_hand["steps"]] == [None]
+    hinders = [one["hinders"] for one in told.values()]
+    assert hinders == ["people can't solve it before they tick 'device wiped'", None, None]
+    shown = own_cli.ok("policy", "explain", ticket)
+    for words in ("The checklists of", "exchange", "channel: form", "agent ana", hinders[0]):
+        assert words in shown
+    own_cli.ok("ticket", "tick", ticket, "exchange", "device wiped", "--as", "agent:ana")
+    own_cli.ok("ticket", "solve", ticket)
+    told = own_cli.json("policy", "explain", ticket)["checklists"]
+    assert [one["hinders"] for one in told] == [None, None, None]
+    assert "checklists" not in own_cli.ok("policy", "explain", desk.solved)

@@ -16,6 +16,7 @@ from ticketcore.policy.shipped import default_policy
 from ticketcore.policy.source import check_policy
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
 from workers.cli.output import print_json, say, table
+from workers.cli.policy_checklists import checklists_of, print_checklists
 from workers.cli.policy_letters import app as letters
 
 if TYPE_CHECKING:
@@ -150,12 +151,12 @@ def explain(
     as_: AsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what rules decided about a ticket: policy, rule, what it saw, what came of it; and how its clocks ran."""
+    """Say what rules decided about a ticket: policy, rule, what it saw, what came of it; how its clocks ran; and its checklists."""
     with opened() as core:
         entries = core.ticket_history(ticket, by=actor(as_, Role.AUDITOR))
-    decisions, clocks = list(_decisions(entries)), list(_clocks(entries))
+    decisions, clocks, checklists = list(_decisions(entries)), list(_clocks(entries)), checklists_of(entries)
     if json:
-        print_json({"ticket": ticket, "decisions": decisions, "clocks": clocks})
+        print_json({"ticket": ticket, "decisions": decisions, "clocks": clocks, "checklists": checklists})
         return
     table(
         f"What rules decided about {ticket}, times in UTC",
@@ -168,6 +169,7 @@ def explain(
         ("recorded", "target", "what", "details"),
         ((c["recorded_at"], c["target"], c["what"], _pairs(c["details"])) for c in clocks),
     )
+    print_checklists(ticket, checklists, _pairs)
 
 
 def _decisions(entries: Sequence[HistoryEntry]) -> Iterator[dict[str, Any]]:
