@@ -72,6 +72,12 @@ class Imagined(NamedTuple):
     clocks: Clocks
     case: Case
 
+    @property
+    def told(self) -> bool:
+        """Whether the ticket told its category at its opening, so that rules leave it alone."""
+        opened = self.case.opened
+        return opened.category is not None and opened.meta.actor.role is not Role.POLICY
+
 
 class AsIf:
     """Asks one policy about whole tickets.

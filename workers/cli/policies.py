@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from difflib import unified_diff
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +16,8 @@ from ticketcore.policy.source import check_policy
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
 from workers.cli.output import print_json, say, table
 from workers.cli.policy_checklists import checklists_of, print_checklists
+from workers.cli.policy_dry_run import dry_run_command
+from workers.cli.policy_files import File, text_of
 from workers.cli.policy_letters import app as letters
 
 if TYPE_CHECKING:
@@ -25,16 +26,13 @@ if TYPE_CHECKING:
     from ticketcore.domain.policies import Adoption
     from ticketcore.replay import HistoryEntry
 
-__all__ = ["groups", "text_of"]
+__all__ = ["groups"]
 
 app = typer.Typer(help="Policies: check, adopt, explain.", no_args_is_help=True, add_completion=False)
 app.add_typer(letters, name="dead-letters")
+app.command("dry-run")(dry_run_command)
 groups = {"policy": app}
 
-File = Annotated[
-    str,
-    typer.Argument(metavar="FILE", help="YAML; - for standard input; `default` for the one that ships, if no file has the name."),
-]  # fmt: skip
 ZoneOption = Annotated[str, typer.Option(help="IANA zone of a time without offset.")]
 CLOCKS = frozenset({
     "ticket.sla_applied", "ticket.sla_paused", "ticket.sla_resumed", "ticket.sla_warned", "ticket.sla_fulfilled",
@@ -197,20 +195,6 @@ def _clocks(entries: Sequence[HistoryEntry]) -> Iterator[dict[str, Any]]:
 
 def _pairs(values: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{name}: {cell(value)}" for name, value in (values or {}).items() if value is not None)
-
-
-def text_of(file: str) -> str:
-    """Return a document's text: of a file, of standard input for ``-``, or the one that ships for ``default``."""
-    if file == "default" and not Path(file).exists():
-        return default_policy()
-    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InvalidCommand(
-            "read a policy", f"line {line} of {file}", raw[error.start : error.start + 1], "UTF-8", "save it so"
-        ) from None
 
 
 def _in_force(adopted: Sequence[Adoption], at: datetime) -> Adoption | None:

@@ -15,7 +15,7 @@ from ticketcore.policy.what_if import what_if
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
 from workers.cli.looking_back import counting
 from workers.cli.output import print_json, say, table
-from workers.cli.policies import text_of
+from workers.cli.policy_files import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
