@@ -55,6 +55,7 @@ class QueueRow(NamedTuple):
     next_reply_due_at: datetime | None = None
     resolution_due_at: datetime | None = None
     due_at: datetime | None = None
+    reopened_at: datetime | None = None
 
 
 def order(row: QueueRow) -> tuple[Any, ...]:
@@ -96,6 +97,8 @@ def evolve(entry: State | None, event: Event) -> Change:
             entry.status_since = entry.last_at
             if entry.status in _OVER:
                 entry.first_reply_due_at = entry.next_reply_due_at = entry.resolution_due_at = None
+            elif before in _OVER and entry.status is not Status.MERGED:
+                entry.reopened_at = entry.last_at
     rule = _RULES.get(event.TOPIC)
     if rule is not None:
         rule(entry, event)
@@ -119,12 +122,12 @@ def _not_running(entry: Draft, event: ev.SlaFulfilled | sv.SlaPaused | sv.SlaWit
 
 def _breached(entry: Draft, event: ev.SlaBreached) -> None:
     """Keep the deadline, past as it is, where its wait goes on; a late worker may tell of one that is over."""
-    if event.target is SlaTarget.RESOLUTION:
-        over = entry.status in _OVER
-    else:
-        since, at = entry.unanswered_since, event.breached_at
-        over = since is None or (at is not None and at < since)
-    if over:
+    at, begun = event.breached_at, [entry.reopened_at]
+    over = entry.status in _OVER
+    if event.target is not SlaTarget.RESOLUTION:
+        over = over or entry.unanswered_since is None
+        begun.append(entry.unanswered_since)
+    if over or (at is not None and any(time is not None and at < time for time in begun)):
         setattr(entry, _DUE[event.target], None)
 
 

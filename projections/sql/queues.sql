@@ -27,7 +27,8 @@ CREATE TABLE tickets (
     first_reply_due_at timestamptz,
     next_reply_due_at timestamptz,
     resolution_due_at timestamptz,
-    due_at timestamptz
+    due_at timestamptz,
+    reopened_at timestamptz
 );
 CREATE INDEX tickets_team ON tickets (team_id) WHERE status IN ('new', 'open', 'pending', 'on_hold');
 CREATE INDEX tickets_agent ON tickets (agent_id) WHERE status IN ('new', 'open', 'pending', 'on_hold');
@@ -59,6 +60,7 @@ COMMENT ON COLUMN tickets.first_reply_due_at IS 'Deadline of the first reply; nu
 COMMENT ON COLUMN tickets.next_reply_due_at IS 'Deadline of the next reply; null where none is promised, while its clock stands still, and once replied or solved.';
 COMMENT ON COLUMN tickets.resolution_due_at IS 'Deadline of the resolution; null where none is promised, while its clock stands still, and once solved.';
 COMMENT ON COLUMN tickets.due_at IS 'The nearest of the deadlines, also where it has passed; null where there is none.';
+COMMENT ON COLUMN tickets.reopened_at IS 'When it last became work again after it was solved or closed; null where it never did.';
 
 CREATE VIEW waiting AS
 SELECT

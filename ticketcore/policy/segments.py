@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ticketcore.policy.terms import Match, book_of
@@ -80,9 +82,7 @@ def segments(clocks: Clocks, stretch: Stretch, matcher: Matcher) -> list[Segment
     then in force look at: a new policy alone changes no promise that was made.
     """
     begin, points = clocks.moments[stretch.begin], clocks.points
-    after = len(points)
-    while after > 1 and points[after - 1].order > begin.last:
-        after -= 1
+    after = max(1, bisect_right(points, begin.last, key=attrgetter("order")))
     since = points[after - 1]
     found = [Segment(begin.at, begin.status, matcher.match(begin.at, since))]
     moments = clocks.moments[stretch.begin + 1 : None if stretch.end is None else stretch.end + 1]
