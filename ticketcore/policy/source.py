@@ -10,6 +10,7 @@ from ticketcore.policy.contradictions import dead_rules
 from ticketcore.policy.document import PolicyDocument
 from ticketcore.policy.errors import BadPolicy, Mistake, did_you_mean, shown
 from ticketcore.policy.key_names import keys_at
+from ticketcore.policy.reachable import unreachable
 from ticketcore.policy.yaml_tree import Tree, read_tree
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def check_policy(text: str, source: str = "document", *, templates: Collection[s
     """Return the policy that *text* states, where it can be adopted: none of its rules can be proven to be useless.
 
     Raises:
-        BadPolicy: as :func:`load_policy`; and with every rule that never counts.
+        BadPolicy: as :func:`load_policy`; and with every rule that never counts, and every duration that never passes.
     """
     document, tree = _read(text, source, templates)
     mistakes = []
-    for dead in dead_rules(document):
+    for dead in (*dead_rules(document), *unreachable(document)):
         places = [f"line {tree.place(path)[0]}" for path in dead.others]
         problem = dead.problem.replace("{lines}", ", ".join(places))
         path = ".".join(map(str, dead.path))
