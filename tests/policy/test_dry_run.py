@@ -153,6 +153,28 @@ def test_what_a_policy_says_nothing_of_is_not_compared() -> None:
     ]
 
 
+def test_what_a_customer_had_asked_is_known_as_it_stood_at_the_opening_though_no_worker_ever_ran() -> None:
+    rules = """
+name: history
+priority:
+  rules:
+    - {rule: second-open, when: {all: [{field: history.tickets, is: 1}, {field: history.open, is: 1}]}, set: {priority: high}}
+    - {rule: anas, when: {field: history.had_agent, contains: ana}, set: {priority: critical}}
+  default: low
+"""
+    with TicketCore.in_memory() as core:
+        kim = core.register_customer(name="Kim", by=FORM).number
+        for hour in range(3):
+            at = MONDAY + hour * HOUR
+            opened = core.open_ticket(by=FORM, channel=Channel.MAIL, body="Hello", requester=kim, occurred_at=at)
+            if hour == 1:
+                core.assign(opened.number, team_id="desk", agent_id="ana", by=ANA, occurred_at=at)
+            core.solve(opened.number, by=ANA, occurred_at=at + 1.5 * HOUR)
+        found, rows = tried(core, rules)
+    assert [row.rules.priority for row in rows] == ["default", "second-open", "anas"]
+    assert found.tickets == 3
+
+
 def test_only_tickets_opened_in_the_period_are_looked_at() -> None:
     with TicketCore.in_memory() as core:
         numbers = filled(core)

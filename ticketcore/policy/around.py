@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.ticket_events import Opened
@@ -11,7 +11,7 @@ from ticketcore.ids import number_of
 from ticketcore.policy.outside import History, Letter, Requester, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -19,29 +19,39 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.domain.ticket import Ticket
     from ticketcore.policy.schedule import Schedule
-    from ticketcore.policy.store import PolicyStore
 
-__all__ = ["Around"]
+__all__ = ["Around", "Histories"]
+
+
+class Histories(Protocol):
+    """Knows what customers asked before; the process manager's store does, and what is worked out of a log's past."""
+
+    def history(self, requesters: Collection[UUID], opened_at: datetime, but: UUID) -> History:
+        """Return what customers asked before *opened_at*, the ticket *but* apart."""
 
 
 class Around:
     """Fulfils :class:`ticketcore.policy.outside.Outside` for one batch: what was asked once is not asked again."""
 
-    def __init__(self, core: TicketCore, store: PolicyStore, schedule: Schedule) -> None:
-        self._core, self._store, self._schedule = core, store, schedule
+    def __init__(self, core: TicketCore, histories: Histories, schedule: Schedule) -> None:
+        self._core, self._past, self._schedule = core, histories, schedule
         self._words: dict[UUID, Words] = {}
         self._requesters: dict[UUID, Requester] = {}
         self._histories: dict[UUID, History] = {}
 
     def read(self, openings: Sequence[Event]) -> None:
-        """Open the words of several tickets, by their first events, at once: for when rules ask for all of them."""
+        """Open the words of several tickets, by their first events, at once; those of others are forgotten."""
+        self._words.clear()
+        self._read(openings)
+
+    def _read(self, openings: Sequence[Event]) -> None:
         for known in self._core._opened(openings):
             assert isinstance(known, Opened)  # noqa: S101 -- what was sealed is opened, not made another
             self._words[known.originator_id] = Words(known.subject, known.body, bool(known.attachments))
 
     def words(self, opened: Opened) -> Words:
         if opened.originator_id not in self._words:
-            self.read((opened,))
+            self._read((opened,))
         return self._words[opened.originator_id]
 
     def requester(self, customer: UUID) -> Requester:
@@ -60,7 +70,7 @@ class Around:
             return History()
         if ticket.id not in self._histories:
             identities = self._core._executor.identities(Actor.customer(number_of(ticket.requester_id)))
-            self._histories[ticket.id] = self._store.history(identities, ticket.opened_at, ticket.id)
+            self._histories[ticket.id] = self._past.history(identities, ticket.opened_at, ticket.id)
         return self._histories[ticket.id]
 
     def letter(self, ticket: UUID, template: str, now: datetime) -> Letter:

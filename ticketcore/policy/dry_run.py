@@ -11,9 +11,9 @@ from ticketcore.policy.around import Around
 from ticketcore.policy.as_if import AsIf
 from ticketcore.policy.beside import Tally
 from ticketcore.policy.courses import course
-from ticketcore.policy.manager import policy_store
 from ticketcore.policy.outcomes import Outcome, derived_outcome, recorded_outcomes
 from ticketcore.policy.past import Past, always, look_at_words, past
+from ticketcore.policy.past_history import PastHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -146,14 +146,13 @@ def dry_run(
         KeyMissing: a text can't be opened with the keys that are here, and a rule looks at it.
     """
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
-    store, tally, unreadable = policy_store(core.log), Tally(document), list[str]()
+    outside = Around(core, PastHistory(core.log, selection.head), schedule)
+    judge, tally, unreadable = Judge(schedule, outside, now), Tally(document), list[str]()
     rules = (*document.classification, *document.priority.rules, *document.routing, *document.sla)
     words = look_at_words(rules)
     for page in past(core.log, selection):
-        outside = Around(core, store, schedule)
         if words:
             outside.read([told.events[0] for told in page if told.events])
-        judge = Judge(schedule, outside, now)
         for id_, events in page:
             judged = judge.judge(events)
             if judged is None:

@@ -13,9 +13,9 @@ from ticketcore.policy.case import evolve_case
 from ticketcore.policy.clocks import evolve_clocks
 from ticketcore.policy.courses import course
 from ticketcore.policy.known import facts_of
-from ticketcore.policy.manager import policy_store
 from ticketcore.policy.outcomes import ENDS, PROMISES, Outcome, derived_outcome, recorded_outcomes
 from ticketcore.policy.past import Past, always, look_at_words, past
+from ticketcore.policy.past_history import PastHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,10 +143,9 @@ def what_if(
         KeyMissing: a text can't be opened with the keys that are here, and a rule looks at it.
     """
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
-    store, tally = policy_store(core.log), _Tally()
+    outside, tally = Around(core, PastHistory(core.log, selection.head), schedule), _Tally()
     words = look_at_words(document.sla)
     for page in past(core.log, selection):
-        outside = Around(core, store, schedule)
         if words:
             outside.read([told.events[0] for told in page if told.events])
         for id_, events in page:
