@@ -138,6 +138,13 @@ def since_our_reply() -> None:
 
 
 @row
+def since_the_customer() -> None:
+    ticket = life("{rule: end, when: {}, after: 14d, since: customer, do: [solve]}")
+    ticket.passes(13 * DAY).answers()
+    assert ticket.passes(30 * DAY).told() == ["+27d end: solve=solved"]
+
+
+@row
 def business_time() -> None:
     ticket = life(f"{{rule: remind, {PENDING}, after: {{business: 16h}}, repeat: 2, do: [{{mail: reminder}}]}}")
     ticket.passes(3 * DAY + HOUR).does(tc.Pend)  # Thursday 10:00
@@ -364,6 +371,32 @@ def test_a_rule_that_was_left_out_for_a_while_counts_from_when_it_is_back() -> N
     ticket = Life({first: START - DAY, without: START + 2 * DAY, again: START + 20 * DAY})
     ticket.does(tc.Solve)
     assert ticket.passes(timedelta(days=60)).told() == ["+27d auto-close: mail=closing, close=closed"]
+
+
+def test_a_rule_that_was_followed_and_then_left_out_is_repeated_only_after_its_time_since_it_is_back() -> None:
+    first, without, again = rules(REMIND), rules(CLOSE), rules(CLOSE, REMIND)
+    ticket = Life({first: START - DAY, without: START + 4 * DAY, again: START + 20 * DAY})
+    ticket.does(tc.Pend)
+    assert ticket.passes(60 * DAY).told() == ["+3d remind: mail=reminder", "+23d remind: mail=reminder"]
+
+
+def test_a_rule_that_asks_twice_asks_once_for_each_solution() -> None:
+    ticket = life("{rule: end, when: {}, after: 1h, since: opened, do: [solve, survey, survey, reopen, solve, survey]}")
+    said = "solve=solved, survey=asked, survey 2=not asked: it was before, reopen=open, solve 2=solved, survey 3=asked"
+    assert ticket.passes(HOUR).told() == [f"+0d01:00 end: {said}"]
+    again = life(f"{{rule: twice, {SOLVED}, after: 1h, since: solved, do: [survey, {{note: Hm.}}, survey]}}", SURVEY)
+    again.does(tc.Solve)
+    said = "survey=asked, note=written, survey 2=not asked: it was before"
+    assert again.passes(9 * DAY).told() == [f"+0d01:00 twice: {said}", "+1d ask: survey=not asked: it was before"]
+
+
+def test_a_checklist_that_a_ticket_has_keeps_its_steps_whatever_a_later_policy_adds() -> None:
+    add = "{rule: add, when: {}, after: 1h, since: opened, repeat: 2, do: [{checklist: return}]}"
+    other = rules(add).replace("device wiped", "device burnt")
+    ticket = Life({rules(add): START - DAY, other: START + HOUR + MINUTE})
+    assert ticket.passes(DAY).told() == ["+0d01:00 add: checklist=return", "+0d02:00 add: checklist=nothing to do"]
+    [known] = ticket.case.ticket.checklists
+    assert known.steps == ("label printed", "device wiped")
 
 
 def test_a_rule_that_solves_and_asks_asks_once_for_that_solution() -> None:

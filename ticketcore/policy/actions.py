@@ -36,11 +36,15 @@ _URGENT_FIRST = tuple(Priority)
 
 
 class _Turn(NamedTuple):
-    """An action's turn: of which rule, for what is seen, on the ticket as the actions before it left it."""
+    """An action's turn: of which rule, for what is seen, on the ticket as the actions before it left it.
+
+    ``asked``: one of them asked how it was, of the solution that the ticket has.
+    """
 
     rule: FollowUpRule
     view: View
     ticket: Ticket
+    asked: bool
 
 
 _Wanted = tuple["tc.TicketCommand | None", str]
@@ -54,8 +58,9 @@ def carried_out(rule: FollowUpRule, view: View) -> tuple[tuple[tc.TicketCommand,
     context = Context(actor=actor, command_id=_NO_COMMAND, now=view.now)
     commands: list[tc.TicketCommand] = []
     outcome: dict[str, str] = {}
+    asked = ticket.status in OVER and _asked_since(view.case)
     for action in rule.do:
-        command, told = _KINDS[action.kind](action, _Turn(rule, view, ticket))
+        command, told = _KINDS[action.kind](action, _Turn(rule, view, ticket, asked))
         if command is not None:
             try:
                 events = decide(command, {ticket.id: ticket}, context).events
@@ -65,6 +70,7 @@ def carried_out(rule: FollowUpRule, view: View) -> tuple[tuple[tc.TicketCommand,
                 if events:
                     commands.append(command)
                     ticket = project(ticket, events) or ticket
+                    asked = action.kind == SURVEY or (asked and ticket.status in OVER)
                 else:
                     told = _NOTHING
         outcome[_free(action.kind, outcome)] = told
@@ -87,10 +93,9 @@ def _mail(action: Action, turn: _Turn) -> _Wanted:
 
 
 def _survey(_: Action, turn: _Turn) -> _Wanted:
-    case = turn.view.case
     if turn.ticket.status not in OVER:
         return None, "not asked: it is not solved"
-    if case.ticket.status in OVER and _asked_since(case):
+    if turn.asked:
         return None, "not asked: it was before"
     return _written(turn, SURVEY, ASKED, "not asked")
 
@@ -99,7 +104,9 @@ def _asked_since(case: Case) -> bool:
     """Return whether a survey was asked for since it was solved, by the actions that solved it too."""
     mark = case.solved or case.closed
     return mark is not None and any(
-        one.at >= mark.at and one.section is Section.FOLLOW_UP and one.outcome.get(SURVEY) == ASKED
+        one.at >= mark.at
+        and one.section is Section.FOLLOW_UP
+        and any(told == ASKED and name.partition(" ")[0] == SURVEY for name, told in one.outcome.items())
         for one in case.decisions
     )
 
@@ -158,6 +165,8 @@ def _add_tags(action: Action, turn: _Turn) -> _Wanted:
 
 def _checklist(action: Action, turn: _Turn) -> _Wanted:
     assert action.checklist is not None  # noqa: S101 the table below asks by kind
+    if any(known.name == action.checklist for known in turn.ticket.checklists):
+        return None, _NOTHING  # it keeps its steps, whatever this policy says
     known = turn.view.policy.document.checklists[action.checklist]
     values = {"checklist": action.checklist, "steps": known.steps, "required": known.required}
     return build(sc.AddChecklist, ticket_id=turn.ticket.id, **values), action.checklist

@@ -30,14 +30,15 @@ def basis_of(rule: FollowUpRule, case: Case) -> Mark | None:
     """Return the event from which a rule counts; ``None`` where there is none, and nothing is to be done.
 
     A rule that writes to the customer, solves or closes waits for silence: a message of the customer or an answer by
-    staff begins its time anew. Since our newest reply it waits for the customer's answer, and ends with it.
+    staff begins its time anew. Since our newest reply it waits for the customer's answer, and ends with it; since what we
+    did not answer it waits for nobody.
     """
     mark = _MARKS[rule.since](case)
     if mark is None or not any(action.kind in _TO_THE_CUSTOMER for action in rule.do):
         return mark
     if rule.since is Since.REPLY:
         return None if case.inbound is not None and case.inbound.version > mark.version else mark
-    if rule.since in (Since.CUSTOMER, Since.UNANSWERED):
+    if rule.since is Since.UNANSWERED:
         return mark
     said = (one for one in (mark, case.inbound, case.reply) if one is not None)
     return max(said, key=lambda one: one.version)
@@ -84,7 +85,7 @@ def due_at(rule: FollowUpRule, basis: Mark, case: Case, policy: Adopted, schedul
     ]
     if len(done) >= rule.repeat:
         return None
-    start = done[-1] if done else max(basis.at, counted_from(rule, policy, schedule))
+    start = max(done[-1] if done else basis.at, counted_from(rule, policy, schedule))
     if rule.after.elapsed is not None:
         return start + rule.after.elapsed
     name = rule.after.calendar or policy.document.calendar
