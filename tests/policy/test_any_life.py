@@ -9,12 +9,15 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.policy.life import CALENDARS, Life, adopted, replayed
+from tests.policy.life import CALENDARS, Life, instant, replayed
 from tests.policy.minutes import Act, Deal, walked
 from ticketcore.domain import service_events as sv
 from ticketcore.domain import ticket_events as ev
 from ticketcore.domain.types import Priority, Status
 from ticketcore.policy.courses import course
+from ticketcore.policy.document import PolicyDocument
+from ticketcore.policy.schedule import Adopted
+from ticketcore.policy.source import load_policy
 
 MINUTES = 12 * 60
 FIRST = f"""\
@@ -82,6 +85,18 @@ def _deal(policy: int, priority: str, team: str | None) -> Deal:
     return Deal(minutes, _open((13, 21)), pauses, frozenset({"priority"}))
 
 
+class World(NamedTuple):
+    """When a life begins, under which policies, and what they promise by hand: ``(version, priority, team) -> deal``."""
+
+    start: datetime
+    first: PolicyDocument
+    second: PolicyDocument
+    deal: Callable[[int, str, str | None], Deal]
+
+
+DAYTIME = World(instant("09:00"), load_policy(FIRST), load_policy(SECOND), _deal)
+
+
 class Happening(NamedTuple):
     """Something that somebody does after some minutes, where the ticket allows it."""
 
@@ -121,17 +136,21 @@ def _act(life: Life, what: str) -> None:
 
 
 def lived(
-    happenings: list[Happening], looks: list[int], change: int, priority: Priority, team: str | None
+    happenings: list[Happening],
+    looks: list[int],
+    change: int,
+    priority: Priority,
+    team: str | None,
+    world: World = DAYTIME,
 ) -> tuple[Life, list[Act], datetime]:
     """Return the life with looks at these minutes after the opening, what happened in it, and its end."""
-    second = (datetime(2026, 3, 2, 9) + timedelta(minutes=change)).strftime("%H:%M")  # noqa: DTZ001 read as UTC
-    days = f"+{change // 900} " if change >= 900 else ""
-    life = Life(adopted(FIRST), adopted(SECOND, since=f"{days}{second}", version=2))
-    life.at("09:00").opened(priority=priority, team_id=team)
+    changed_at = world.start + timedelta(minutes=change)
+    life = Life(Adopted(1, world.start - timedelta(hours=9), world.first), Adopted(2, changed_at, world.second))
+    life.at(world.start).opened(priority=priority, team_id=team)
     start = at = life.now
     acts: list[Act] = []
     due = sorted(looks)
-    acts.append(_seen(life, change, start, set()))
+    acts.append(_seen(life, world, changed_at, set()))
     for happening in happenings:
         at += timedelta(minutes=happening.after)
         while due and start + timedelta(minutes=due[0]) <= at:
@@ -144,21 +163,21 @@ def lived(
         _act(life, happening.what)
         changed = {"priority"} if life.ticket.priority != before.priority else set()
         changed |= {"team"} if life.ticket.team_id != before.team_id else set()
-        acts.append(_seen(life, change, start, changed, happening.what))
+        acts.append(_seen(life, world, changed_at, changed, happening.what))
     end = max(start + timedelta(minutes=MINUTES), at)
     life.look(end)
     return life, acts, end
 
 
-def _seen(life: Life, change: int, start: datetime, changed: set[str], what: str = "") -> Act:
+def _seen(life: Life, world: World, changed_at: datetime, changed: set[str], what: str = "") -> Act:
     ticket = life.ticket
     assert ticket is not None
-    policy = 2 if life.now >= start + timedelta(minutes=change) else 1
-    deal = _deal(policy, ticket.priority.value if ticket.priority else "none", ticket.team_id)
+    policy = 2 if life.now >= changed_at else 1
+    deal = world.deal(policy, ticket.priority.value if ticket.priority else "none", ticket.team_id)
     return Act(life.now, ticket.status.value, what == "wrote", what == "answered", deal, frozenset(changed))
 
 
-def _facts(life: Life) -> list[tuple[str, str, datetime]]:
+def facts_of(life: Life) -> list[tuple[str, str, datetime]]:
     """Return what was kept and broken when, by the log."""
     found = []
     for event in life.events:
@@ -183,7 +202,7 @@ def test_what_is_recorded_is_right_and_the_same_whenever_somebody_looked(
 ) -> None:
     often, acts, end = lived(happenings, looks, change, priority, team)
     once, _, _ = lived(happenings, [], change, priority, team)
-    assert _facts(often) == _facts(once) == walked(acts, end)
+    assert facts_of(often) == facts_of(once) == walked(acts, end)
     assert sorted(often.story()) == sorted(once.story()), "all that is recorded, warnings and pauses too"
 
 
