@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 from ticketcore.domain.customer import Customer
 from ticketcore.domain.ticket_events import Opened
 from ticketcore.domain.types import Actor, Role
+from ticketcore.errors import KeyMissing, SealBroken
 from ticketcore.ids import number_of
 from ticketcore.policy.outside import History, Letter, Requester, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -31,10 +33,20 @@ class Histories(Protocol):
 
 
 class Around:
-    """Fulfils :class:`ticketcore.policy.outside.Outside` for one batch: what was asked once is not asked again."""
+    """Fulfils :class:`ticketcore.policy.outside.Outside` for one batch: what was asked once is not asked again.
 
-    def __init__(self, core: TicketCore, histories: Histories, schedule: Schedule) -> None:
+    Args:
+        core: opened with the keys.
+        histories: of customers.
+        schedule: of the policies.
+        together: the openings of the batch's tickets: where a rule asks for the words of one, all are opened at once.
+    """
+
+    def __init__(
+        self, core: TicketCore, histories: Histories, schedule: Schedule, together: Iterable[Opened] = ()
+    ) -> None:
         self._core, self._past, self._schedule = core, histories, schedule
+        self._together = list(together)
         self._words: dict[UUID, Words] = {}
         self._requesters: dict[UUID, Requester] = {}
         self._histories: dict[UUID, History] = {}
@@ -50,6 +62,10 @@ class Around:
             self._words[known.originator_id] = Words(known.subject, known.body, bool(known.attachments))
 
     def words(self, opened: Opened) -> Words:
+        if self._together:
+            together, self._together = self._together, []
+            with contextlib.suppress(SealBroken, KeyMissing):  # one that can't be opened is told where it is asked for
+                self._read(together)
         if opened.originator_id not in self._words:
             self._read((opened,))
         return self._words[opened.originator_id]

@@ -9,6 +9,8 @@ from ticketcore.policy.duration import format_duration
 from ticketcore.policy.fields import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ticketcore.policy.facts import Facts
 
 __all__ = ["NEGATIVE", "Check"]
@@ -81,13 +83,17 @@ class Check(NamedTuple):
                 return (str(value),)
 
     def _text_holds(self, facts: Facts) -> bool:
-        if self.operator == "matches":
-            return any(self.operand[0].found_in(part) for part in facts.normalised(self.field))
-        texts = facts.folded(self.field)
-        if self.operator == "contains_all":
-            return all(any(words.found_in(text) for text in texts) for words in self.operand)
-        found = any(self._fits(one, text) for text in texts for one in self.operand)
-        return found is not (self.operator in NEGATIVE)
+        found = self._found(facts)
+        return all(found) if self.operator == "contains_all" else any(found) is not (self.operator in NEGATIVE)
+
+    def _found(self, facts: Facts) -> tuple[bool, ...]:
+        """Return of each operand whether a part of the text has it; searched for once in a ticket's text."""
+        return facts.once((self.field, self.operator, self.written), lambda: tuple(self._search(facts)))
+
+    def _search(self, facts: Facts) -> Iterator[bool]:
+        texts = facts.normalised(self.field) if self.operator == "matches" else facts.folded(self.field)
+        for one in self.operand:
+            yield any(self._fits(one, text) for text in texts)
 
     def _fits(self, one: Any, text: str) -> bool:
         match self.operator:
@@ -103,12 +109,7 @@ class Check(NamedTuple):
 
     def _patterns_in(self, facts: Facts) -> tuple[str, ...]:
         written = self.written if isinstance(self.written, tuple) else (self.written,)
-        if self.operator == "matches":
-            found = any(self.operand[0].found_in(part) for part in facts.normalised(self.field))
-            return (f"found {written[0]!r}",) if found else ()
-        texts = facts.folded(self.field)
-        pairs = zip(written, self.operand, strict=True)
-        return tuple(f"found {said!r}" for said, one in pairs if any(self._fits(one, text) for text in texts))
+        return tuple(f"found {said!r}" for said, found in zip(written, self._found(facts), strict=True) if found)
 
     def _name_holds(self, value: str) -> bool:
         match self.operator:

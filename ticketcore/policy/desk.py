@@ -241,7 +241,8 @@ class Desk:
         """Return the desk after a ticket began to wait, waits for another, or (``None``) waits no more."""
         if self.waiting.get(ticket_id) == wish:
             return self
-        waiting = {id_: one for id_, one in self.waiting.items() if id_ != ticket_id}
+        waiting = dict(self.waiting)  # a copy asks no id for its digest, where a comprehension asks all
+        waiting.pop(ticket_id, None)
         if wish is not None:
             waiting[ticket_id] = wish
         return replace(self, waiting=waiting)

@@ -22,7 +22,8 @@ __all__ = ["facts_of"]
 
 def facts_of(case: Case, policy: Adopted, outside: Outside, now: datetime) -> Facts:
     """Return what rules of *policy* know of a ticket at *now*; what lies outside is asked for when a rule looks at it."""
-    return Facts(_Bound(_Known(case, policy, outside, now)), policy.calendars, policy.zone)
+    known = _Known(case, policy, outside, now)
+    return Facts(_Bound(known), policy.calendars, policy.zone, lambda: known.words.found)
 
 
 class _Bound(Mapping[str, "Callable[[], Any]"]):

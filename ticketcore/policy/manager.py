@@ -22,6 +22,7 @@ from ticketcore.domain.decide_policy import AGENT
 from ticketcore.domain.policies import Policies
 from ticketcore.domain.service_commands import FollowPolicy
 from ticketcore.domain.service_events import Section
+from ticketcore.domain.ticket_events import Opened
 from ticketcore.errors import KeyMissing, StoreUnavailable, TicketCoreError
 from ticketcore.ids import policy_id
 from ticketcore.policy.around import Around
@@ -219,7 +220,8 @@ class _Work:
         if not tickets and not self._batch.desk_changed():
             return Counts()
         self._schedule = self._manager.schedule()
-        self._around = Around(self._core, self._manager.store, self._schedule)
+        first = [event for ticket in tickets for event in ticket.events[:1] if isinstance(event, Opened)]
+        self._around = Around(self._core, self._manager.store, self._schedule, first)
         plans: dict[int, Plan | Exception] = {}
         before: list[Agent] | None = None
         if any(ticket.agent_id is not None for ticket in tickets):

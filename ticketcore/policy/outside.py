@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["NOWHERE", "History", "Letter", "Nowhere", "Outside", "Requester", "Words"]
 
 
-class Words(NamedTuple):
-    """What a ticket's first message says; ``None`` where it was not given or can't be read any more."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a ticket's first message says; ``None`` where it was not given or can't be read any more.
+
+    ``found``: what was worked out of it, so that many looks at one ticket fold and search its text once.
+    """
 
     subject: str | None = None
     body: str | None = None
     has_attachments: bool = False
+    found: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Requester(NamedTuple):
