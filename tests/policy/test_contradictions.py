@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ticketcore.policy.conditions import Condition
+from ticketcore.policy.contradictions import dead_rules
 from ticketcore.policy.errors import BadPolicy
 from ticketcore.policy.facts import Facts
-from ticketcore.policy.logic import formula, impossible
+from ticketcore.policy.logic import Budget, formula, impossible
 from ticketcore.policy.source import check_policy, load_policy
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -20,7 +21,8 @@ VALUES: dict[str, list[Any]] = {
     "channel": [None, "mail", "phone", "chat"],
     "category": [None, "billing", "bills", "other"],
     "tags": [None, frozenset(), frozenset("a"), frozenset("b"), frozenset("ab")],
-    "subject": [None, ("",), ("a refund",), ("refunds", "money back"), ("my money is back",)],
+    "subject": [None, ("",), ("a refund",), ("my money is back",)],
+    "body": [None, ("a refund",), ("refunds",), ("money back",)],
     "reopens": [None, 0, 1, 2, 3, 4],
     "age": [None, timedelta(0), timedelta(hours=1), timedelta(hours=2)],
     "opened": [None, DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)],
@@ -41,6 +43,10 @@ LEAVES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"field": st.just("subject"), "contains": st.sampled_from(WORDS)}),
     st.fixed_dictionaries({"field": st.just("subject"), "not_contains": st.sampled_from(WORDS)}),
     st.fixed_dictionaries({"field": st.just("subject"), "contains_all": st.lists(st.sampled_from(WORDS), min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"field": st.sampled_from(["subject", "text"]), "is": st.sampled_from(["a refund", "refunds"])}),
+    st.fixed_dictionaries({"field": st.sampled_from(["subject", "text"]), "starts_with": st.sampled_from(["a", "my m", "refund"])}),
+    st.fixed_dictionaries({"field": st.just("text"), "contains": st.sampled_from(WORDS)}),
+    st.fixed_dictionaries({"field": st.just("text"), "not_contains": st.sampled_from(WORDS)}),
     st.fixed_dictionaries({"field": st.just("subject"), "matches": st.sampled_from(["^a", "back$"])}),
     st.fixed_dictionaries({"field": st.just("reopens"), "above": st.sampled_from("0123")}),
     st.fixed_dictionaries({"field": st.just("reopens"), "below": st.sampled_from("0123")}),
@@ -62,6 +68,11 @@ CONDITIONS = st.recursive(
 )
 
 
+def with_whole_text(values: dict[str, Any]) -> dict[str, Any]:
+    """The text is subject and body, those of them that there are."""
+    return {**values, "text": (*(values["subject"] or ()), *(values["body"] or ())) or None}
+
+
 class _Office:
     def is_open(self, at: datetime) -> bool:
         return at.day == 3
@@ -78,7 +89,10 @@ def facts_of(values: dict[str, Any]) -> Facts:
 @settings(max_examples=400)
 @given(
     st.lists(CONDITIONS, min_size=1, max_size=3),
-    st.lists(st.fixed_dictionaries({name: st.sampled_from(ones) for name, ones in VALUES.items()}), min_size=20, max_size=40),
+    st.lists(
+        st.fixed_dictionaries({name: st.sampled_from(ones) for name, ones in VALUES.items()}).map(with_whole_text),
+        min_size=20, max_size=40,
+    ),
 )  # fmt: skip
 def test_what_is_proven_impossible_never_happens(written: list[dict[str, Any]], cases: list[dict[str, Any]]) -> None:
     *before, last = map(read, written)
@@ -110,6 +124,18 @@ def test_a_condition_and_its_opposite_never_hold_together(written: dict[str, Any
         {"all": [{"field": "opened", "within": "office"}, {"field": "opened", "not_within": "office"}]},
         {"all": [{"field": "has_attachments", "is": True}, {"field": "has_attachments", "is": False}]},
         {"none": [{"field": "category", "is_set": True}, {"field": "category", "is_set": False}]},
+        {"all": [{"field": "subject", "is": "a"}, {"field": "subject", "is": "b"}]},
+        {"all": [{"field": "subject", "is": "a refund"}], "none": [{"field": "subject", "contains": "refund"}]},
+        {"all": [{"field": "text", "is": "a refund"}], "none": [{"field": "text", "starts_with": "a "}]},
+        {"all": [{"field": "subject", "is": "a refund"}, {"field": "subject", "contains": "parcel"}]},
+        {"all": [{"field": "body", "starts_with": "a"}, {"field": "body", "starts_with": "b"}]},
+        {"all": [{"field": "subject", "contains": "refund"}], "none": [{"field": "text", "contains": "refund*"}]},
+        {"all": [{"field": "category", "starts_with": "a"}, {"field": "category", "starts_with": "b"}]},
+        {"all": [{"field": "category", "ends_with": "ab"}], "none": [{"field": "category", "ends_with": "b"}]},
+        {"all": [{"field": "reopens", "above": "2"}, {"field": "reopens", "below": "3"}]},
+        {"all": [{"field": "history.open", "below": "0"}]},
+        {"all": [{"field": "score", "above": "5"}]},
+        {"all": [{"field": "age", "below": "0s"}]},
         {"any": [{"all": [{"field": "category", "is": x}, {"field": "category", "is_not": x}]} for x in "ab"]},
     ],
 )  # fmt: skip
@@ -121,9 +147,19 @@ def test_contradictions_of_every_kind_are_found(condition: dict[str, Any]) -> No
     "condition",
     [
         {},
-        {"all": [{"field": "subject", "is": "a"}, {"field": "subject", "is": "b"}]},
+        {"all": [{"field": "text", "is": "a"}, {"field": "text", "is": "b"}]},
+        {"all": [{"field": "text", "starts_with": "a"}, {"field": "text", "starts_with": "b"}]},
         {"all": [{"field": "category", "starts_with": "a"}, {"field": "category", "ends_with": "b"}]},
-        {"all": [{"field": "reopens", "above": "2"}, {"field": "reopens", "below": "3"}]},
+        {"all": [{"field": "category", "starts_with": "ab"}, {"field": "category", "ends_with": "bc"}]},
+        {"all": [{"field": "category", "starts_with": "a"}], "none": [{"field": "category", "starts_with": "ab"}]},
+        {"all": [{"field": "category", "starts_with": "a"}, {"field": "category", "matches": "^b"}]},
+        {"all": [{"field": "reopens", "above": "2"}, {"field": "reopens", "below": "4"}]},
+        {"all": [{"field": "score", "above": "4"}]},
+        {"all": [{"field": "subject", "contains": "rela*"}], "none": [{"field": "subject", "contains": "relax"}]},
+        {"all": [{"field": "subject", "contains": "*fa"}], "none": [{"field": "subject", "contains": "xfa"}]},
+        {"all": [{"field": "subject", "is": "a"}], "none": [{"field": "subject", "contains": "b"}]},
+        {"all": [{"field": "text", "contains": "refund"}], "none": [{"field": "subject", "contains": "refund"}]},
+        {"all": [{"field": "text", "contains": "refund"}, {"field": "subject", "not_contains": "refund"}]},
         {"none": [{"field": "channel", "is": "mail"}, {"field": "channel", "is_not": "mail"}]},
         {"all": [{"field": "subject", "contains": "refund"}], "none": [{"field": "subject", "contains": "fund"}]},
     ],
@@ -154,6 +190,33 @@ def test_a_rule_that_never_counts_is_refused_with_the_lines_of_those_before_it(r
     with pytest.raises(BadPolicy, match=told):
         check_policy(text)
     assert load_policy(text).routing[2].rule == "late"  # what was adopted once is read for ever
+
+
+def test_a_rule_that_looks_at_the_subject_never_counts_after_one_that_looks_at_the_whole_text() -> None:
+    rules = (
+        "{rule: whole, when: {field: text, contains: x}, team: x}",
+        "{rule: part, when: {field: subject, contains: x}, team: x}",
+    )
+    text = "name: a\ndefault_team: x\nteams: {x: {}}\nrouting:\n  - %s\n  - %s\n"
+    with pytest.raises(BadPolicy, match=r"'part' never counts: wherever it holds, 'whole' \(line 5\) counts before it"):
+        check_policy(text % rules)
+    check_policy(text % rules[::-1])
+
+
+def test_of_a_very_large_document_only_so_much_is_compared() -> None:
+    def found(rules: int, budget: Budget) -> int:
+        words = (", ".join(f"word-{n}-{k}" for k in range(15)) for n in range(rules))
+        lines = [
+            f"{{rule: r{n}, when: {{field: text, contains_any: [{some}]}}, team: x}}" for n, some in enumerate(words)
+        ]
+        lines.append("{rule: late, when: {field: text, contains: word-0-3}, team: x}")
+        text = "name: a\ndefault_team: x\nteams: {x: {}}\nrouting:\n" + "".join(f"  - {line}\n" for line in lines)
+        return len(list(dead_rules(load_policy(text), budget)))
+
+    assert found(200, enough := Budget()) == 1
+    assert enough.left > 0
+    assert found(200, scarce := Budget(10_000)) == 0
+    assert scarce.left < 0
 
 
 def test_nothing_follows_a_rule_for_every_ticket() -> None:

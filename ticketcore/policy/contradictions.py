@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ticketcore.policy.facts import Facts
 from ticketcore.policy.follow_up_rules import Since
-from ticketcore.policy.logic import formula, impossible
+from ticketcore.policy.logic import Budget, formula, impossible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ticketcore.policy.document import PolicyDocument
     from ticketcore.policy.follow_up_rules import FollowUpRule
+    from ticketcore.policy.logic import Formula
     from ticketcore.policy.sections import Rule
 
 __all__ = ["Dead", "dead_rules"]
@@ -37,8 +38,11 @@ class Dead(NamedTuple):
     remedy: str
 
 
-def dead_rules(document: PolicyDocument) -> Iterator[Dead]:
-    """Yield every rule of which it is proven that it never counts, or that it never comes to rest."""
+def dead_rules(document: PolicyDocument, budget: Budget | None = None) -> Iterator[Dead]:
+    """Yield every rule of which it is proven that it never counts, or that it never comes to rest.
+
+    *budget*: how much all proofs may cost together; enough for some hundred rules of many words.
+    """
     zone: tzinfo = UTC if document.calendar is None else ZoneInfo(document.calendars[document.calendar].zone)
     firsts: Mapping[tuple[str, ...], Sequence[Rule]] = {
         ("classification",): document.classification,
@@ -46,10 +50,11 @@ def dead_rules(document: PolicyDocument) -> Iterator[Dead]:
         ("routing",): document.routing,
         ("sla",): document.sla,
     }
+    budget = budget or Budget()
     for section, rules in firsts.items():
-        yield from _first_match(section, rules, zone)
+        yield from _first_match(section, rules, zone, budget)
     for index, rule in enumerate(document.follow_up):
-        if impossible([formula(rule.when)], zone):
+        if impossible([formula(rule.when)], zone, budget):
             yield _never(("follow_up", index), rule.rule)
         elif _restless(rule):
             problem = f"the rule {rule.rule!r} brings about what it waits for, at once and without end"
@@ -63,18 +68,19 @@ def dead_rules(document: PolicyDocument) -> Iterator[Dead]:
                 others = (("follow_up", before),)
                 yield Dead(("follow_up", index), others, problem, "one of them", "part their conditions, or remove one")
     for name, checklist in document.checklists.items():
-        if checklist.when is not None and impossible([formula(checklist.when)], zone):
+        if checklist.when is not None and impossible([formula(checklist.when)], zone, budget):
             yield _never(("checklists", name), name)
 
 
-def _first_match(section: tuple[str, ...], rules: Sequence[Rule], zone: tzinfo) -> Iterator[Dead]:
-    passed: list[int] = []  # those before that can count
+def _first_match(section: tuple[str, ...], rules: Sequence[Rule], zone: tzinfo, budget: Budget) -> Iterator[Dead]:
+    passed: list[_Passed] = []  # those before that can count
     for index, rule in enumerate(rules):
         path: tuple[str | int, ...] = (*section, index)
-        if impossible([formula(rule.when)], zone):
+        holds = formula(rule.when)
+        if impossible([holds], zone, budget):
             yield _never(path, rule.rule)
             continue
-        found = _takers(rules, index, passed, zone)
+        found = _takers(rule, holds, passed, zone, budget)
         if found:
             names = ", ".join(repr(rules[one].rule) for one in found)
             one_of = "one of " if len(found) > 1 else ""
@@ -86,21 +92,33 @@ def _first_match(section: tuple[str, ...], rules: Sequence[Rule], zone: tzinfo) 
                 path, others, problem, "a case for every rule", "put it above, narrow what is above, or remove it"
             )
             continue
-        passed.append(index)
+        passed.append(_Passed(index, _related(rule.when.fields), rule.when.always, formula(rule.when, positive=False)))
 
 
-def _takers(rules: Sequence[Rule], index: int, passed: Sequence[int], zone: tzinfo) -> tuple[int, ...]:
+class _Passed(NamedTuple):
+    """A rule that can count: which it is, what it looks at, and when it does not hold."""
+
+    number: int
+    fields: frozenset[str]
+    always: bool
+    opposite: Formula
+
+
+def _related(fields: frozenset[str]) -> frozenset[str]:
+    """Return *fields* and those that are of the same text."""
+    texts = {"text", "subject", "body"}
+    return fields | texts if fields & texts else fields
+
+
+def _takers(rule: Rule, holds: Formula, passed: Sequence[_Passed], zone: tzinfo, budget: Budget) -> tuple[int, ...]:
     """Return which rules before one take all its cases: a single one where one alone does."""
-    holds, fields = formula(rules[index].when), rules[index].when.fields
-    related = [one for one in passed if rules[one].when.fields & fields or rules[one].when.always]
-    if not related:
-        return ()
-    opposites = [formula(rules[one].when, positive=False) for one in related]
-    for one, opposite in zip(related, opposites, strict=True):
-        if impossible([holds, opposite], zone):
-            return (one,)
-    together = len(related) <= _MOST and impossible([holds, *opposites], zone)
-    return tuple(related) if together else ()
+    fields = rule.when.fields
+    related = [one for one in passed if one.fields & fields or one.always]
+    for one in related:
+        if impossible([holds, one.opposite], zone, budget):
+            return (one.number,)
+    together = 1 < len(related) <= _MOST and impossible([holds, *(one.opposite for one in related)], zone, budget)
+    return tuple(one.number for one in related) if together else ()
 
 
 _MOST = 40

@@ -7,12 +7,12 @@ Source: Smullyan, First-Order Logic (1968), on analytic tableaux.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.policy.checks import NEGATIVE, Check
 from ticketcore.policy.fields import Kind
-from ticketcore.policy.possible import agree
+from ticketcore.policy.possible import clash, implies, may_be
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from ticketcore.policy.conditions import Condition
 
-__all__ = ["Formula", "Literal", "formula", "impossible"]
+__all__ = ["Budget", "Formula", "Literal", "formula", "impossible"]
 
 STEPS = 3_000
-"""Steps of one search."""
+"""Things that are said of a field and looked at in one search."""
+WHOLE = 5_000_000
+"""Comparisons of two such things, of all searches of a document together: some seconds."""
 
 
 class Literal(NamedTuple):
@@ -58,16 +60,16 @@ def formula(condition: Condition, *, positive: bool = True) -> Formula:
     return Formula(positive, tuple(parts))
 
 
-def impossible(formulas: Iterable[Formula], zone: tzinfo, steps: int = STEPS) -> bool:
+def impossible(formulas: Iterable[Formula], zone: tzinfo, budget: Budget | None = None) -> bool:
     """Return whether it is proven that *formulas* never hold together.
 
     Args:
         formulas: what is to hold.
         zone: in which dates without offset are meant.
-        steps: after how many the search gives up.
+        budget: what this search and others may cost together; where it is spent, nothing more is proven.
     """
     try:
-        return not _Search(zone, steps).finds_case({}, list(formulas))
+        return not _Search(zone, budget or Budget()).finds_case({}, list(formulas))
     except _TooLong:
         return False
 
@@ -103,13 +105,31 @@ class _TooLong(Exception):
     """Nothing is proven."""
 
 
-class _Search:
-    def __init__(self, zone: tzinfo, steps: int) -> None:
-        self._zone, self._left = zone, steps
-        self._seen: dict[frozenset[Literal], bool] = {}
+class Budget:
+    """How much is still tried: comparisons of two things that are said of a field. One may serve many searches."""
 
-    def finds_case(self, known: _Case, todo: list[Formula]) -> bool:
-        """Return whether there may be a case of all that is *known* in which all of *todo* hold."""
+    def __init__(self, left: int = WHOLE) -> None:
+        self.left = left
+
+    def spend(self, count: int) -> None:
+        """Take *count* away.
+
+        Raises:
+            _TooLong: nothing is left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise _TooLong
+
+
+class _Search:
+    def __init__(self, zone: tzinfo, budget: Budget) -> None:
+        self._zone, self._whole, self._own = zone, budget, Budget(STEPS)
+        self._seen: dict[tuple[str, frozenset[tuple[Check, bool]]], bool] = {}
+
+    def finds_case(self, given: _Case, todo: list[Formula]) -> bool:
+        """Return whether there may be a case of all that is *given* in which all of *todo* hold."""
+        known = {key: set(whats) for key, whats in given.items()}
         choices: list[tuple[Formula | Literal, ...]] = []
         while todo:
             one = todo.pop()
@@ -117,15 +137,22 @@ class _Search:
                 for part in one.parts:
                     if isinstance(part, Formula):
                         todo.append(part)
-                    elif part not in known.get(part.field, ()):
+                    elif part.what not in known.get((part.field, part.positive), ()):
                         if not self._agrees(known, part):
                             return False
-                        known = {**known, part.field: known.get(part.field, frozenset()) | {part}}
+                        known.setdefault((part.field, part.positive), set()).add(part.what)
             else:
                 choices.append(one.parts)
+        if len(choices) == 1:  # whichever fits first will do
+            return any(
+                self.finds_case(known, [part]) if isinstance(part, Formula) else self._agrees(known, part)
+                for part in choices[0]
+            )
         left: list[tuple[Formula | Literal, ...]] = []
         for parts in choices:
-            if any(isinstance(part, Literal) and part in known.get(part.field, ()) for part in parts):
+            if any(
+                isinstance(part, Literal) and part.what in known.get((part.field, part.positive), ()) for part in parts
+            ):
                 continue
             fitting = tuple(part for part in parts if isinstance(part, Formula) or self._agrees(known, part))
             if not fitting:
@@ -141,13 +168,39 @@ class _Search:
         )
 
     def _agrees(self, known: _Case, more: Literal) -> bool:
-        self._left -= 1
-        if self._left < 0:
-            raise _TooLong
-        literals = known.get(more.field, frozenset()) | {more}
-        if literals not in self._seen:
-            self._seen[literals] = agree([(one.what, one.positive) for one in literals], self._zone)
-        return self._seen[literals]
+        """Return whether *more* may be beside what is known."""
+        self._own.spend(1)
+        field, what = more.field, more.what
+        if isinstance(what, Check):
+            return self._may_be(known, more)
+        opposite = known.get((field, not more.positive), ())
+        if what in opposite:
+            return False
+        if not more.positive:
+            there = [*opposite, *(one for part in _PARTS.get(field, ()) for one in known.get((part, True), ()))]
+            self._whole.spend(len(there) + 1)
+            return not any(implies(one, what) for one in there)
+        absent = [*opposite, *known.get((_WHOLE.get(field, ""), False), ())]
+        beside = known.get((field, True), ()) if field in _WHOLE else ()
+        self._whole.spend(len(absent) + len(beside) + 1)
+        return not any(implies(what, one) for one in absent) and not any(clash(what, one) for one in beside)
+
+    def _may_be(self, known: _Case, more: Literal) -> bool:
+        checks = frozenset(
+            (what, positive)
+            for positive in (True, False)
+            for what in known.get((more.field, positive), ())
+            if isinstance(what, Check)
+        ) | {(more.what, more.positive)}
+        key = more.field, checks
+        if key not in self._seen:
+            self._whole.spend(8 * len(checks) * sum(len(check.operand) + 1 for check, _ in checks))
+            self._seen[key] = may_be(list(checks), self._zone)
+        return self._seen[key]
 
 
-_Case = Mapping[str, frozenset[Literal]]
+_Case = Mapping[tuple[str, bool], Collection[Any]]
+"""Field, and whether it holds -> what is known."""
+_PARTS = {"text": ("subject", "body")}
+_WHOLE = {part: whole for whole, parts in _PARTS.items() for part in parts}
+"""A text of one part -> the text that it is a part of: what is in the one is in the other."""
