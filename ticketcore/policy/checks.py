@@ -38,7 +38,7 @@ class Check(NamedTuple):
         """Return whether the ticket is so; never where the fact is missing, except for ``is_set: false``."""
         value = facts.value(self.field)
         if self.operator == "is_set":
-            return (value is not None and value != frozenset()) is self.operand[0]
+            return self._is_there(value) is self.operand[0]
         if value is None:
             return False
         match self.kind:
@@ -63,7 +63,7 @@ class Check(NamedTuple):
         if value is None or value == frozenset():
             return ("none",)
         if self.operator == "is_set":
-            return ("set",)
+            return ("set" if self._is_there(value) else "none",)
         match self.kind:
             case Kind.TEXT:
                 return self._patterns_in(facts)
@@ -81,6 +81,12 @@ class Check(NamedTuple):
                 return (str(value).lower(),)
             case _:
                 return (str(value),)
+
+    def _is_there(self, value: Any) -> bool:
+        """Return whether there is any: of a text, more than blanks."""
+        if self.kind is Kind.TEXT:
+            return any(part.strip() for part in value or ())
+        return value is not None and value != frozenset()
 
     def _text_holds(self, facts: Facts) -> bool:
         found = self._found(facts)

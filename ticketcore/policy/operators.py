@@ -109,7 +109,10 @@ def _words(operator: str, item: str, _known: Field) -> object:
                 "without look-around and back references; see docs/policies.md",
             ) from None
     if operator in ("is", "is_not", "in", "not_in", "starts_with", "ends_with"):
-        return folded(item)
+        text = folded(item)
+        if not text:
+            raise Unfit(f"{shown(item)} looks for nothing", "a text that people see", "write one")
+        return text
     try:
         return Words.of(item)
     except ValueError as error:

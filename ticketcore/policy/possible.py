@@ -32,7 +32,7 @@ def implies(one: Any, other: Any) -> bool:
     if other in (one, "known"):
         return True
     if other == "set":
-        return bool(one != "known")
+        return one != "known" and _kind(one) != "matches"  # an expression may fit a text of blanks
     kind = _kind(one)
     return (kind == "is" and _fits(one[1], other)) or (kind in _EXACT and kind == _kind(other) and _fits(one[1], other))
 
