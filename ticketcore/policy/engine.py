@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ticketcore.policy.outside import Outside
     from ticketcore.policy.schedule import Adopted, Schedule
 
-__all__ = ["LONGEST_CHAIN", "MOST_STEPS", "SECTIONS", "Part", "Plan", "reconcile"]
+__all__ = ["LONGEST_CHAIN", "MOST_STEPS", "SECTIONS", "Part", "Plan", "Planning", "reconcile"]
 
 LONGEST_CHAIN = 10
 """After so many commands of policies in a row, each because of the one before, nothing more is done for a ticket: each within
@@ -137,45 +137,83 @@ def reconcile(
         PolicyLoop: rules want something because of what rules did, again and again.
         UnreadablePolicy: this release can't read the policy in force.
     """
-    if events and events[-1].meta.occurred_at > now:
-        now = events[-1].meta.occurred_at
-    policy = schedule.in_force(now)
-    if policy is None:
-        case = project_case(None, events)
-        return Plan(wake_at=schedule.next_change(now) if case else None, case=case)
-    state = _State(policy, schedule, desk, now, outside)
-    state.fold(events)
-    case = state.case
-    if case is None:
-        return Plan()
-    later = None if case.ticket.status in _OVER else schedule.next_change(now)
-    if case.newest_imported:
-        return Plan(policy.name, wake_at=later, case=case)
-    parts = SECTIONS if sections is None else sections
-    if case.ticket.status is Status.MERGED:
-        parts = [part for part in parts if part.name is Section.SLA]
-    while [part for part in parts if state.follow(part)]:
-        pass
-    in_a_row = case.chain if (now - case.ticket.last_at).total_seconds() < BURST else 0
-    if state.sections and in_a_row >= LONGEST_CHAIN:
-        raise PolicyLoop(case.ticket.number, _last_rules(case, state.rules), case.chain)
-    if (links := case.chains.longest(policy.name, state.decisions)) >= LONGEST_CHAIN:
-        raise PolicyLoop(case.ticket.number, _last_rules(case, state.rules), links)
-    view = state.view()
-    wakes = [at for part in parts if part.wake is not None and (at := part.wake(view)) is not None]
-    if later is not None:
-        wakes.append(later)
-    return Plan(
-        policy.name,
-        state.context.actor,
-        tuple(state.decisions),
-        tuple(state.commands),
-        frozenset(state.sections),
-        min(wakes, default=None),
-        case,
-        view,
-        next((wish for part in parts if part.wish is not None and (wish := part.wish(view)) is not None), None),
-    )
+    return Planning(events, schedule, desk, now, outside, sections).finish(desk)
+
+
+class Planning:
+    """A plan in the making, whose sections before the one that gives tickets to agents were asked: they need no desk.
+
+    Takes and raises what :func:`reconcile` does.
+    """
+
+    def __init__(
+        self, events: Sequence[Event], schedule: Schedule, desk: Desk, now: datetime, outside: Outside = NOWHERE,
+        sections: Sequence[Part] | None = None,
+    ) -> None:  # fmt: skip
+        if events and events[-1].meta.occurred_at > now:
+            now = events[-1].meta.occurred_at
+        self._plan: Plan | None = None
+        policy = schedule.in_force(now)
+        if policy is None:
+            case = project_case(None, events)
+            self._plan = Plan(wake_at=schedule.next_change(now) if case else None, case=case)
+            return
+        self._state = state = _State(policy, schedule, desk, now, outside)
+        state.fold(events)
+        if state.case is None:
+            self._plan = Plan()
+            return
+        self._case, status = state.case, state.case.ticket.status
+        self._later = None if status in _OVER else schedule.next_change(now)
+        if state.case.newest_imported:
+            self._plan = Plan(policy.name, wake_at=self._later, case=state.case)
+            return
+        self._parts = SECTIONS if sections is None else sections
+        if status is Status.MERGED:
+            self._parts = [part for part in self._parts if part.name is Section.SLA]
+        self._gives = next((n for n, part in enumerate(self._parts) if part.wish is not None), len(self._parts))
+        self._had = [part for part in self._parts[: self._gives] if state.follow(part)]
+
+    @property
+    def wish(self) -> Waiting | None:
+        """For what agent the ticket waits as far as it was planned; ``None`` where it waits for none."""
+        if self._plan is not None or self._gives == len(self._parts):
+            return None
+        wish = self._parts[self._gives].wish
+        return None if wish is None else wish(self._state.view())
+
+    def finish(self, desk: Desk) -> Plan:
+        """Ask the other sections, with *desk*, and return the plan."""
+        if self._plan is None:
+            self._state.desk = desk
+            self._plan = self._finished()
+        return self._plan
+
+    def _finished(self) -> Plan:
+        state, case, parts = self._state, self._case, self._parts
+        self._had += [part for part in parts[self._gives :] if state.follow(part)]
+        while self._had:
+            self._had = [part for part in parts if state.follow(part)]
+        in_a_row = case.chain if (state.now - case.ticket.last_at).total_seconds() < BURST else 0
+        if state.sections and in_a_row >= LONGEST_CHAIN:
+            raise PolicyLoop(case.ticket.number, _last_rules(case, state.rules), case.chain)
+        if (links := case.chains.longest(state.policy.name, state.decisions)) >= LONGEST_CHAIN:
+            raise PolicyLoop(case.ticket.number, _last_rules(case, state.rules), links)
+        view = state.view()
+        wakes = [at for part in parts if part.wake is not None and (at := part.wake(view)) is not None]
+        if self._later is not None:
+            wakes.append(self._later)
+        return Plan(
+            state.policy.name,
+            state.context.actor,
+            tuple(state.decisions),
+            tuple(state.commands),
+            frozenset(state.sections),
+            min(wakes, default=None),
+            case,
+            view,
+            next((wish for part in parts if part.wish is not None and (wish := part.wish(view)) is not None), None),
+        )
 
 
 class _State:

@@ -27,7 +27,7 @@ from ticketcore.errors import KeyMissing, StoreUnavailable, TicketCoreError
 from ticketcore.ids import policy_id
 from ticketcore.policy.around import Around
 from ticketcore.policy.desk import Desk
-from ticketcore.policy.engine import SECTIONS, Plan, reconcile
+from ticketcore.policy.engine import Plan, Planning
 from ticketcore.policy.errors import PolicyLoop, UnreadablePolicy
 from ticketcore.policy.schedule import Schedule
 from ticketcore.policy.store import Done, Letter, Seen
@@ -238,10 +238,11 @@ class _Work:
         if changed or len(plans) < len(tickets):
             self._look()
         done: list[Done] = []
-        for number in self._order(tickets, plans):
+        order, begun = self._order(tickets, plans)
+        for number in order:
             ticket = tickets[number]
             if number not in plans:
-                plans[number] = plan = self._plan(ticket)
+                plans[number] = plan = self._plan(ticket, begun.get(number))
                 free |= isinstance(plan, Plan) and self._follow(ticket.seen, plan)
             done.append(self._done(ticket, plans[number]))
         outcomes = self._batch.finish(done, self._to_wake() if free else (), self._now)
@@ -256,23 +257,23 @@ class _Work:
             woken=changed,
         )
 
-    def _order(self, tickets: Sequence[_Ticket], plans: Mapping[int, Plan | Exception]) -> list[int]:
-        """Return in which order tickets are planned and recorded.
+    def _order(
+        self, tickets: Sequence[_Ticket], plans: Mapping[int, Plan | Exception]
+    ) -> tuple[list[int], dict[int, Planning | Exception]]:
+        """Return in which order tickets are planned and recorded, and the plans that were begun for it.
 
         Those that have an agent before others are given to them; of the others the most urgent first, as its rules have it.
         """
-        parts = SECTIONS if self._manager._sections is None else self._manager._sections
-        gives, wishes = next(((n, part.wish) for n, part in enumerate(parts) if part.wish), (0, None))
         others = [n for n, one in enumerate(tickets) if n not in plans and one.agent_id is None]
+        begun = {number: self._begin(tickets[number]) for number in others} if len(others) > 1 else {}
         orders: dict[int, tuple[Any, ...]] = {}
-        if wishes is not None and len(others) > 1:
-            for number in others:
-                plan = self._plan(tickets[number], parts[:gives])
-                wish = None if isinstance(plan, Exception) or plan.view is None else wishes(plan.view)
-                orders[number] = () if wish is None else wish.order
-        return sorted(
+        for number, planning in begun.items():
+            wish = None if isinstance(planning, Exception) else planning.wish
+            orders[number] = () if wish is None else wish.order
+        order = sorted(
             range(len(tickets)), key=lambda n: (n not in plans, n in others, not orders.get(n), orders.get(n, ()))
         )
+        return order, begun
 
     def _follow(self, seen: Seen, plan: Plan) -> bool:
         """Bring the desk up to what *plan* does; return whether others who wait may be served now."""
@@ -309,15 +310,25 @@ class _Work:
         self._desk = Desk.of(agents, self._now, loads, turns, waiting)
         return agents
 
-    def _plan(self, ticket: _Ticket, sections: Sequence[Part] | None = None) -> Plan | Exception:
+    def _begin(self, ticket: _Ticket) -> Planning | Exception:
         if ticket.error is not None:
             return ticket.error
         try:
-            parts = self._manager._sections if sections is None else sections
-            return reconcile(ticket.events, self._schedule, self._desk, self._now, self._around, parts)
+            return Planning(ticket.events, self._schedule, self._desk, self._now, self._around, self._manager._sections)
         except _GOES_ON:
             raise
         except Exception as error:  # noqa: BLE001 -- a dead letter tells it, and the others go on
+            return error
+
+    def _plan(self, ticket: _Ticket, begun: Planning | Exception | None = None) -> Plan | Exception:
+        planning = self._begin(ticket) if begun is None else begun
+        if isinstance(planning, Exception):
+            return planning
+        try:
+            return planning.finish(self._desk)
+        except _GOES_ON:
+            raise
+        except Exception as error:  # noqa: BLE001 -- likewise
             return error
 
     def _done(self, ticket: _Ticket, plan: Plan | Exception) -> Done:
