@@ -46,15 +46,15 @@ class Around:
         self, core: TicketCore, histories: Histories, schedule: Schedule, together: Iterable[Opened] = ()
     ) -> None:
         self._core, self._past, self._schedule = core, histories, schedule
-        self._together = list(together)
+        self._together: list[Event] = list(together)
         self._words: dict[UUID, Words] = {}
         self._requesters: dict[UUID, Requester] = {}
         self._histories: dict[UUID, History] = {}
 
-    def read(self, openings: Sequence[Event]) -> None:
-        """Open the words of several tickets, by their first events, at once; those of others are forgotten."""
+    def turn_to(self, together: Iterable[Event]) -> None:
+        """Go on with another batch, by its tickets' first events; the words of the last one's are forgotten."""
+        self._together = list(together)
         self._words.clear()
-        self._read(openings)
 
     def _read(self, openings: Sequence[Event]) -> None:
         for known in self._core._opened(openings):

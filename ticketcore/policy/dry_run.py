@@ -12,7 +12,7 @@ from ticketcore.policy.as_if import AsIf
 from ticketcore.policy.beside import Tally
 from ticketcore.policy.courses import course
 from ticketcore.policy.outcomes import Outcome, derived_outcome, recorded_outcomes
-from ticketcore.policy.past import Past, always, look_at_words, past
+from ticketcore.policy.past import Past, always, past
 from ticketcore.policy.past_history import PastHistory
 
 if TYPE_CHECKING:
@@ -148,11 +148,8 @@ def dry_run(
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
     outside = Around(core, PastHistory(core.log, selection.head), schedule)
     judge, tally, unreadable = Judge(schedule, outside, now), Tally(document), list[str]()
-    rules = (*document.classification, *document.priority.rules, *document.routing, *document.sla)
-    words = look_at_words(rules)
     for page in past(core.log, selection):
-        if words:
-            outside.read([told.events[0] for told in page if told.events])
+        outside.turn_to(told.events[0] for told in page if told.events)
         for id_, events in page:
             judged = judge.judge(events)
             if judged is None:

@@ -12,15 +12,14 @@ from ticketcore.policy.schedule import Adopted, Schedule
 from ticketcore.store.codec import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from ticketcore.domain.base import Event
     from ticketcore.policy.document import PolicyDocument
-    from ticketcore.policy.sections import Rule
     from ticketcore.store.port import EventLog, Record
 
-__all__ = ["Past", "Told", "always", "look_at_words", "past"]
+__all__ = ["Past", "Told", "always", "past"]
 
 PAGE = 500
 """Tickets that are read at a time."""
@@ -58,11 +57,6 @@ def always(document: PolicyDocument) -> Schedule:
     return Schedule((Adopted(0, datetime.min.replace(tzinfo=UTC), document),))
 
 
-def look_at_words(rules: Iterable[Rule]) -> bool:
-    """Return whether rules look at what a ticket's first message says."""
-    return any(rule.when.fields & _WORDS for rule in rules)
-
-
 def past(log: EventLog, selection: Past) -> Iterator[list[Told]]:
     """Yield the tickets of *log* that are selected, in the order of their numbers, page by page; a page may be empty.
 
@@ -96,6 +90,3 @@ def _told(records: Sequence[Record], selection: Past, codec: Codec) -> Sequence[
         return [first, *map(codec.decode_to_fold, records[1:])]
     except UnknownEvent:
         return ()
-
-
-_WORDS = {"subject", "body", "text", "has_attachments"}

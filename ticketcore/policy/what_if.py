@@ -14,7 +14,7 @@ from ticketcore.policy.clocks import evolve_clocks
 from ticketcore.policy.courses import course
 from ticketcore.policy.known import facts_of
 from ticketcore.policy.outcomes import ENDS, PROMISES, Outcome, derived_outcome, recorded_outcomes
-from ticketcore.policy.past import Past, always, look_at_words, past
+from ticketcore.policy.past import Past, always, past
 from ticketcore.policy.past_history import PastHistory
 
 if TYPE_CHECKING:
@@ -144,10 +144,8 @@ def what_if(
     """
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
     outside, tally = Around(core, PastHistory(core.log, selection.head), schedule), _Tally()
-    words = look_at_words(document.sla)
     for page in past(core.log, selection):
-        if words:
-            outside.read([told.events[0] for told in page if told.events])
+        outside.turn_to(told.events[0] for told in page if told.events)
         for id_, events in page:
             tally.add(id_, compared(events, schedule, outside, now))
         progress(len(page))
