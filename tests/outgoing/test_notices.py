@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.outgoing.given import ANA, GATEWAY, MAIL, a_customer, a_ticket, reply, sending, smtp
+from tests.outgoing.given import ANA, GATEWAY, MAIL, Clock, a_customer, a_ticket, reply, sending, smtp
 from tests.support.smtp import Mailserver
 from ticketcore import TicketCore
 from ticketcore.api.notices import Letter
-from ticketcore.domain.types import Actor, Role
+from ticketcore.domain.types import Actor, DeliveryState, Role
 from ticketcore.errors import LinkExpired, LinkForged, NotAllowed, TicketClosed, WrongState
 from ticketcore.intake.service import Intake
 
@@ -108,6 +108,32 @@ def test_an_address_whose_mail_came_back_gets_no_notice_until_the_customer_write
     assert notice(core, ticket).withheld == "bounced"
     core.comment(ticket, by=GATEWAY, direction="inbound", channel="mail", body="Bin wieder da.")
     assert notice(core, ticket).withheld is None
+
+
+def test_a_notice_that_waits_is_not_sent_any_more_once_the_customer_wrote_and_nobody_has_to_look_at_it(
+    core: TicketCore, server: Mailserver
+) -> None:
+    ticket, clock = a_ticket(core), Clock()
+    letter = notice(core, ticket)
+    comment = core.comment(ticket, by=POLICY, direction="outbound", channel="mail", body=letter.text).version
+    answer = reply(core, ticket)
+    server.answers("451 4.3.0 later", "451 4.3.0 later")
+    sender = sending(core, smtp(server, retry_first=60), clock)
+    assert sender.round() == 2
+    core.comment(ticket, by=GATEWAY, direction="inbound", channel="mail", body="Hier ist sie.")
+    clock.ahead += timedelta(minutes=5)
+    assert sender.round() == 2
+    dropped, delivered = core.delivery(ticket, comment), core.delivery(ticket, answer)
+    assert dropped is not None
+    assert delivered is not None
+    assert (dropped.state, delivered.state) == (DeliveryState.DROPPED, DeliveryState.DELIVERED)
+    assert [core.tokens.ticket_of_message_id(mail.message["Message-ID"]) for mail in server.mails] == [
+        (core._ticket(ticket), answer),
+    ]  # fmt: skip
+    assert core.undelivered() == []
+    last = [entry.fields for entry in core.ticket_history(ticket, by=ANA) if entry.topic == "ticket.delivery_dropped"]
+    assert [fields["reason"] for fields in last] == ["the customer wrote after it"]
+    assert sender.round() == 0
 
 
 def test_an_unknown_template_is_withheld(core: TicketCore) -> None:

@@ -131,6 +131,7 @@ ECHOES = (
     g.fact(dv.DeliveryAttempted, by=OUTGOING, comment=1, attempt=1, lease_until=g.START),
     g.fact(dv.Delivered, by=OUTGOING, comment=1, attempt=1),
     g.fact(dv.DeliveryFailed, by=OUTGOING, comment=1, attempt=1, permanent=True, reason="refused"),
+    g.fact(dv.DeliveryDropped, by=OUTGOING, comment=1, reason="answered"),
     g.fact(dv.Bounced, by=OUTGOING, kind=BounceKind.HARD),
 )
 

@@ -19,7 +19,7 @@ from ticketcore.domain.types import Actor, Channel, Direction, IdentityKind, Rol
 from ticketcore.errors import CommandReused, ConfigurationError, Forgotten, NotFound, TicketClosed
 from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of, number_of
-from ticketcore.intake.outgoing import Mail, OutgoingFile, Unsendable, build, conversation, subject_of
+from ticketcore.intake.outgoing import Mail, Outdated, OutgoingFile, Unsendable, build, conversation, subject_of
 from ticketcore.intake.outgoing.mail import mail_address
 from ticketcore.intake.templating import Templates
 from ticketcore.intake.tokens import SECRET, Tokens
@@ -142,6 +142,7 @@ class Correspondence(Queries):
 
         Raises:
             Unsendable: it has no readable text, or nobody it could go to.
+            Outdated: a rule wrote it, and the customer wrote since.
             ConfigurationError: no sender is set.
             NotFound: there is no such ticket or comment.
         """
@@ -155,6 +156,8 @@ class Correspondence(Queries):
         sources = self._sources(events)
         found = recipients_of(people, state, events, sources)
         acknowledgement, notice = event.meta.actor == ACKNOWLEDGEMENT, event.meta.actor.role is Role.POLICY
+        if notice and any(_is_from_customer(e) for e in events if e.originator_version > comment):
+            raise Outdated
         if acknowledgement or notice:  # its link is the requester's own
             found = [one for one in found if one[0] == people.standing(state.requester_id)]
         if not found:
@@ -298,6 +301,10 @@ def _last_used(own: Sequence[str], events: Sequence[Event], sources: dict[int, m
             if sender.kind is IdentityKind.MAIL and sender.value in own:
                 return (sender.value,)
     return ()
+
+
+def _is_from_customer(event: Event) -> bool:
+    return isinstance(event, ev.Commented) and event.direction is Direction.INBOUND
 
 
 def _message(events: Iterable[Event], version: int) -> ev.Opened | ev.Commented:

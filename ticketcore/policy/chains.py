@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ECHOES", "NO_CHAINS", "Chains"]
 
-ECHOES = frozenset(one.TOPIC for one in (dv.DeliveryAttempted, dv.Delivered, dv.DeliveryFailed, dv.Bounced))
+ECHOES = frozenset(
+    one.TOPIC for one in (dv.DeliveryAttempted, dv.Delivered, dv.DeliveryFailed, dv.DeliveryDropped, dv.Bounced)
+)
 """What comes of a mail by itself: nobody acts on the ticket with it."""
 
 

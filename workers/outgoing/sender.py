@@ -26,7 +26,7 @@ from ticketcore.errors import (
     WrongState,
 )
 from ticketcore.ids import number_of
-from ticketcore.intake.outgoing import Unsendable
+from ticketcore.intake.outgoing import Outdated, Unsendable
 from workers.outgoing.server import MailServer, Refused, Unreachable
 
 if TYPE_CHECKING:
@@ -149,6 +149,9 @@ class Sender:
             return
         try:
             parcel = self._core.outgoing_mail(ticket, by=OUTGOING, comment=comment, now=now)
+        except Outdated as error:
+            self._dropped(ticket, comment, str(error))
+            return
         except Unsendable as error:
             self._failed(ticket, found, found.attempt, Refused(error.reason, str(error), permanent=True))
             return
@@ -195,6 +198,14 @@ class Sender:
                 if self._stop.wait(1.0):
                     raise
         log.info("outgoing.sent", bytes=len(parcel.content), refused=len(refused), **named)
+
+    def _dropped(self, ticket: UUID, comment: int, reason: str) -> None:
+        """Give a mail up that is over."""
+        try:
+            self._core.drop_delivery(ticket, by=OUTGOING, comment=comment, reason=reason)
+        except _OTHERS:
+            return
+        log.info("outgoing.dropped", ticket=number_of(ticket), comment=comment, reason=reason)
 
     def _failed(self, ticket: UUID, found: Delivery, attempt: int, refusal: Refused) -> None:
         """Record a failure, and when the next attempt is due, if any is."""

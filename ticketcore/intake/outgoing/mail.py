@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ticketcore.intake.outgoing.conversation import Conversation
 
-__all__ = ["Mail", "OutgoingFile", "Unsendable", "build", "mail_address"]
+__all__ = ["Mail", "Outdated", "OutgoingFile", "Unsendable", "build", "mail_address"]
 
 _LOCAL = re.compile(r"""[^\s@<>()\[\],;:\\"\x00-\x20\x7f]{1,64}""")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*")
@@ -40,6 +40,13 @@ class Unsendable(Exception):
     def __init__(self, reason: str, text: str) -> None:
         self.reason = reason
         super().__init__(text)
+
+
+class Outdated(Unsendable):
+    """What a rule wrote is over: the customer wrote since. It is not to be sent any more, and nobody has to look at it."""
+
+    def __init__(self) -> None:
+        super().__init__("answered", "the customer wrote after it")
 
 
 class OutgoingFile(NamedTuple):
