@@ -236,3 +236,20 @@ def test_a_colleague_is_shown_with_load_and_limit() -> None:
     assert [str(c) for c in (one("ana", load=2, capacity=5), one("bob"), one("cem", present=False))] == [
         "ana 2/5", "bob 0", "cem 0 absent",
     ]  # fmt: skip
+
+
+@given(desks, wishes, st.none() | names)
+def test_who_is_served_is_as_if_each_before_was_given_one_by_one(at: Desk, wanted: Waiting, keep: str | None) -> None:
+    left, served = Desk(at.colleagues), []
+    for ahead in sorted(at.waiting.values(), key=lambda ahead: ahead.order):
+        agent = left.choose(ahead).agent_id
+        if agent is not None:
+            left = left.given(agent)
+            served.append(ahead.ticket_id)
+    assert at.to_look_at(()) == served
+    left = Desk(at.colleagues)
+    for ahead in sorted(at.waiting.values(), key=lambda ahead: ahead.order):
+        if ahead.order < wanted.order and ahead.ticket_id != wanted.ticket_id:
+            agent = left.choose(ahead).agent_id
+            left = left if agent is None else left.given(agent)
+    assert at.choose(wanted, keep).agent_id == left.choose(wanted, keep).agent_id

@@ -131,3 +131,11 @@ def test_a_text_that_nobody_sees_is_not_looked_for(operator: str) -> None:
         check_policy(
             f'name: a\nrouting:\n  - {{rule: r, when: {{field: subject, {operator}: "\\u200b"}}, team: x}}\nteams: {{x: {{}}}}\n'
         )
+
+
+def test_of_many_words_that_were_found_the_last_hundred_are_told() -> None:
+    words = [f"word{n}" for n in range(150)]
+    condition = Condition.model_validate({"field": "subject", "contains_any": words})
+    told = condition.saw(Facts({"subject": lambda: (" ".join(words),)}))["subject"]
+    assert told.startswith("found 'word50', ")
+    assert told.endswith("found 'word149', and 50 before")

@@ -174,13 +174,19 @@ class Condition(Frozen):
 def saw(conditions: Iterable[Condition], facts: Facts) -> dict[str, str]:
     """Return what several conditions looked at, by field: the values; of texts, which of the patterns were found.
 
-    Of a duration it says on which side of the limits it was, since it is another one at every look.
+    At most a hundred of a field. Of a duration it says on which side of the limits it was, since it is another one at every look.
     """
     found: dict[str, dict[str, None]] = {}
     for condition in conditions:
         for check in condition.checks:
             found.setdefault(check.field, {}).update(dict.fromkeys(check.saw(facts)))
-    return {field: ", ".join(words) or "no match" for field, words in sorted(found.items())}
+    return {field: _listed(list(words)) for field, words in sorted(found.items())}
+
+
+def _listed(words: list[str]) -> str:
+    """Return the last words, among which are those of the rule that counts, and how many there are before them."""
+    more = [f"and {len(words) - _MOST:,} before"] if len(words) > _MOST else []
+    return ", ".join(words[-_MOST:] + more) or "no match"
 
 
 def _attribute(operator: str) -> str:

@@ -7,12 +7,13 @@ see each other. Loads and turns come from the log's tables of tickets (see docs/
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.domain.types import Priority, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -53,6 +54,11 @@ class Waiting(NamedTuple):
         rank = len(_RANKS) if self.priority is None else _RANKS[self.priority]
         return rank, self.opened_at, self.ticket_id
 
+    @property
+    def needs(self) -> tuple[Any, ...]:
+        """By what it is decided who is able; equal for tickets that are for the same agents."""
+        return self.team, self.skills, self.language, self.avoid
+
 
 class Held(NamedTuple):
     """A ticket that has an agent. ``pending_too``: its team takes tickets that wait elsewhere from absent agents too."""
@@ -90,6 +96,13 @@ class Colleague(NamedTuple):
     def has_room(self) -> bool:
         """Whether they may be given another ticket."""
         return self.present and (self.capacity is None or self.load < self.capacity)
+
+    @property
+    def room(self) -> float:
+        """How many more tickets they may be given; infinite where there is no limit."""
+        if not self.has_room:
+            return 0
+        return inf if self.capacity is None else self.capacity - self.load
 
     def is_able(self, wish: Waiting) -> bool:
         """Return whether the ticket is for them, present or not."""
@@ -198,13 +211,12 @@ class Desk:
         if not any(c.has_room for c in able):
             return Choice(None, "at_capacity", able)
         desk = self
-        ahead = sorted((one for one in self.waiting.values() if one.order < wish.order), key=lambda one: one.order)
-        for one in ahead:
-            served = desk._pick(one)
-            if served is not None and one.ticket_id != wish.ticket_id:
-                desk = desk.given(served.agent_id)
-                if desk._pick(wish) is None:
-                    return Choice(None, "more_urgent_first", able)
+        ahead = [one for one in self.waiting.values() if one.order < wish.order and one.ticket_id != wish.ticket_id]
+        if sum(one.needs == wish.needs for one in ahead) >= sum(c.room for c in able):
+            return Choice(None, "more_urgent_first", able)  # what needs the same takes all
+        for _, desk in self._served(ahead):
+            if desk._pick(wish) is None:
+                return Choice(None, "more_urgent_first", able)
         if keep is not None and any(
             c.agent_id == keep and c.has_room and c.is_able(wish) for c in desk.colleagues.values()
         ):
@@ -212,6 +224,21 @@ class Desk:
         found = desk._pick(wish)
         assert found is not None  # noqa: S101 -- there was room, and what was served before left some
         return Choice(found.agent_id, wish.method, able)
+
+    def _served(self, waiting: Iterable[Waiting]) -> Iterator[tuple[Waiting, Desk]]:
+        """Yield in order those who are served, each with the desk afterwards."""
+        desk, free = self, sum(c.has_room for c in self.colleagues.values())
+        hopeless = set[tuple[Any, ...]]()  # room only gets less: for whom one finds nobody, none like it does later
+        for one in sorted(waiting, key=lambda one: one.order):
+            if not free:
+                break
+            served = None if one.needs in hopeless else desk._pick(one)
+            if served is None:
+                hopeless.add(one.needs)
+                continue
+            desk = desk.given(served.agent_id)
+            free -= not desk.colleagues[served.agent_id].has_room
+            yield one, desk
 
     def _pick(self, wish: Waiting) -> Colleague | None:
         """Return who is next, by the wish's method; of equals who was given nothing for longest, then by name."""
@@ -262,12 +289,5 @@ class Desk:
             and (one.status in COUNTED or (one.pending_too and one.status in WAITS_ELSEWHERE))
             for rank in (len(_RANKS) if one.priority is None else _RANKS[one.priority],)
         ]
-        desk = self
-        for one in sorted(self.waiting.values(), key=lambda one: one.order):
-            if not any(c.has_room for c in desk.colleagues.values()):
-                break
-            served = desk._pick(one)
-            if served is not None:
-                desk = desk.given(served.agent_id)
-                found.append(one.order)
+        found += (one.order for one, _ in self._served(self.waiting.values()))
         return [id_ for *_, id_ in sorted(found)]
