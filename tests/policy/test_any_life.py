@@ -104,7 +104,7 @@ class Happening(NamedTuple):
     what: str
 
 
-_IN = {
+IN = {
     "wrote": (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED),
     "answered": (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED),
     "noted": (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED),
@@ -121,7 +121,7 @@ _IN = {
     ),
 }
 HAPPENINGS = st.lists(
-    st.builds(Happening, st.one_of(st.just(0), st.integers(1, 20), st.integers(1, 240)), st.sampled_from(sorted(_IN))),
+    st.builds(Happening, st.one_of(st.just(0), st.integers(1, 20), st.integers(1, 240)), st.sampled_from(sorted(IN))),
     max_size=14,
 )
 
@@ -156,7 +156,7 @@ def lived(
         while due and start + timedelta(minutes=due[0]) <= at:
             life.look(start + timedelta(minutes=due.pop(0)))
         assert life.ticket is not None
-        if life.ticket.status not in _IN[happening.what]:
+        if life.ticket.status not in IN[happening.what]:
             continue
         before = life.ticket
         life.at(at)

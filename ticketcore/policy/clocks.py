@@ -68,15 +68,14 @@ class Point(NamedTuple):
 class Recorded(NamedTuple):
     """A fact about a promise that is in the log.
 
-    ``kind``: ``applied``, ``paused``, ``resumed``, ``warned``, ``withdrawn``, ``fulfilled`` or ``breached``; ``at``: when
-    it was to be warned of.
+    ``kind``: ``applied``, ``paused``, ``resumed``, ``warned``, ``withdrawn``, ``fulfilled`` or ``breached``; ``seen_at``:
+    when it was recorded.
     """
 
     target: SlaTarget
     kind: str
+    seen_at: datetime
     due_at: datetime | None = None
-    policy: str | None = None
-    at: datetime | None = None
 
 
 class Clocks(NamedTuple):
@@ -221,8 +220,8 @@ def _fact(kind: str) -> Callable[[Clocks, Any], Clocks]:
     def record(clocks: Clocks, event: Any) -> Clocks:
         if not _by_policy(event):
             return clocks._replace(foreign=clocks.foreign | {event.target})
-        due_at, policy, at = (getattr(event, name, None) for name in ("due_at", "policy", "warned_at"))
-        recorded = (*clocks.recorded, Recorded(event.target, kind, due_at, policy, at))
+        due_at = getattr(event, "due_at", None)
+        recorded = (*clocks.recorded, Recorded(event.target, kind, event.meta.occurred_at, due_at))
         return clocks._replace(recorded=recorded, looked=event.originator_version)
 
     return record

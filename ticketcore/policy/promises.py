@@ -15,7 +15,7 @@ from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.types import SlaTarget
 from ticketcore.policy.clocks import NO_RULE
 from ticketcore.policy.conditions import saw
-from ticketcore.policy.courses import RUNNING, Clock, Entry, course
+from ticketcore.policy.courses import Entry, course
 from ticketcore.policy.duration import format_duration
 from ticketcore.policy.measures import measures
 from ticketcore.policy.steps import Step
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["next_wake", "promise_steps", "sla_steps", "sla_wake"]
 
 _TICK = timedelta(microseconds=1)
+_RUNS = ("applied", "resumed", "paused")
+"""What happened last to a promise that runs or stands still."""
 
 
 def sla_steps(view: View) -> list[Step]:
@@ -104,44 +106,40 @@ def _missing(ticket: UUID, clocks: Clocks, found: Course) -> list[TicketCommand]
     """Return the commands that record what happened to promises and is not recorded.
 
     What is recorded of a target is what it had come to at an earlier look, so the rest is missing. Where it is not, as
-    facts from outside the ticket were others then, only where the promise stands now is brought up to date.
+    facts from outside the ticket were others then (who belongs to which organisation, a country's holidays), what was
+    recorded stays, where the promise stands is brought up to date, and what happened since is added.
     """
     missing: list[Entry] = []
     for target in _own(clocks):
         recorded = [one for one in clocks.recorded if one.target is target]
         entries = [entry for entry in found.entries if entry.target is target]
-        kinds = [entry.kind for entry in entries[: len(recorded)]]
-        if kinds == [one.kind for one in recorded]:
-            entries = entries[len(recorded) :]
+        begun = [(entry.kind, entry.due_at) for entry in entries[: len(recorded)]]
+        if begun == [(one.kind, one.due_at) for one in recorded]:
+            missing += entries[len(recorded) :]
         else:
-            entries = list(_settled(recorded, found.latest(target), entries))
-        missing += entries
+            missing += _settled(recorded, entries)
     missing.sort(key=lambda entry: entry.at)
     return [_command(ticket, entry) for entry in missing]
 
 
-def _settled(recorded: Sequence[Recorded], clock: Clock | None, entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield what leads from where a promise stands by the log to where it is."""
-    before = [one for one in recorded if one.kind != "warned"]
-    since = [entry for entry in entries if entry.kind != "warned"]
-    if clock is None or not since or not before:
-        return
-    stands = before[-1].kind
-    running = stands in ("applied", "resumed", "paused")
-    if clock.state in RUNNING:
-        same = stands == "paused" if clock.state == "paused" else running and before[-1].due_at == clock.due_at
-        if not same:
-            begun = max(index for index, entry in enumerate(since) if entry.kind in ("applied", "resumed", "paused"))
-            at = since[begun].at
-            policy = clock.terms.policy if clock.terms is not None else ""
-            yield Entry(clock.target, "applied", at, due_at=clock.due_at, policy=policy)
-            if clock.state == "paused":
-                yield Entry(clock.target, "paused", at, elapsed=clock.used)
-        last = entries[-1]
-        if last.kind == "warned" and all(one.at is None or one.at < last.at for one in recorded):
-            yield last
-    elif running:
-        yield since[-1]
+def _settled(recorded: Sequence[Recorded], entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield what leads from where a promise stands by the log to where it stood when it was last recorded, and goes on."""
+    seen_at = recorded[-1].seen_at
+    stands = next((one for one in reversed(recorded) if one.kind != "warned"), recorded[-1])
+    stood = [entry for entry in entries if entry.at <= seen_at and entry.kind != "warned"]
+    running = stands.kind in _RUNS
+    if not stood or stood[-1].kind not in _RUNS:
+        if running:
+            yield stood[-1] if stood else Entry(stands.target, "withdrawn", seen_at, reason="no promise")
+    else:
+        last = stood[-1]
+        paused = last.kind == "paused"
+        if not (stands.kind == "paused" if paused else running and stands.due_at == last.due_at):
+            policy = next(entry.policy for entry in reversed(stood) if entry.kind == "applied")
+            yield last._replace(kind="applied", policy=policy)
+            if paused:
+                yield last
+    yield from (entry for entry in entries if entry.at > seen_at)
 
 
 def _measure(ticket: UUID, clocks: Clocks, schedule: InForce) -> Iterator[TicketCommand]:
