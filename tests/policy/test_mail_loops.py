@@ -14,6 +14,7 @@ from tests.outgoing.test_bounces import report
 from tests.policy.mailing import DAY, HOUR, Mailing, mailing
 from tests.support.postgres import Postgres
 from tests.support.smtp import Delivered, Mailserver, mailserver
+from ticketcore.api.notices import MOST_A_DAY
 from ticketcore.domain.message_events import Outcome
 from ticketcore.intake.rules import Rules
 
@@ -137,6 +138,22 @@ def test_where_absence_notes_count_as_messages_they_still_get_no_mail_and_rules_
     assert len(desk.sent(REMINDER)) == 1, "then a machine wrote last"
     assert desk.status(ticket) == "pending"
     assert "machine" in str([e.fields for e in desk.core.ticket_history(ticket, by=ANA) if "decisions" in e.fields])
+
+
+def test_a_robot_that_does_not_say_so_and_a_rule_that_answers_it_come_to_an_end(open_desk: Opener) -> None:
+    desk = open_desk(AGAIN.replace("repeat: 2, ", ""))
+    ticket = desk.opened()
+    answered, counts = 0, []
+    for _ in range(20):
+        desk.passes(2 * HOUR)
+        mails = desk.sent(REMINDER)
+        for mail in mails[answered:]:
+            desk.answered(mail, "We got your mail.")
+        answered = len(mails)
+        counts.append(answered)
+    assert counts[-1] == MOST_A_DAY, "then nothing was sent any more, and nothing answered"
+    assert desk.status(ticket) == "pending"
+    assert desk.manager.store.letters() == []
 
 
 def test_rules_that_answer_each_other_by_mail_end_in_one_dead_letter_and_other_tickets_go_on(

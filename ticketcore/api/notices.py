@@ -14,7 +14,7 @@ from ticketcore.domain.message import Message
 from ticketcore.domain.message_events import Automatic
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.ticket_commands import Rate
-from ticketcore.domain.types import Actor, Assurance, BounceKind, Channel, Direction
+from ticketcore.domain.types import Actor, Assurance, BounceKind, Channel, Direction, Role
 from ticketcore.errors import CommandReused, NotAllowed, NotFound, WrongState
 from ticketcore.execution import project
 from ticketcore.ids import Kind, kind_of, number_of
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from ticketcore.domain.base import Event
     from ticketcore.execution import Options, Recorded
 
-__all__ = ["SURVEY", "SURVEY_DAYS", "Letter", "Notices"]
+__all__ = ["MOST_A_DAY", "SURVEY", "SURVEY_DAYS", "Letter", "Notices"]
 
 SURVEY = "survey"
 """The template whose mail asks for a rating."""
 SURVEY_DAYS = timedelta(days=30)
 """How long the link in it is valid."""
+MOST_A_DAY = 10
+"""So many mails of rules a ticket's requester gets within a day: a robot that answers each of them without saying that it is one
+would otherwise be written to, and answer, for ever."""
 
 
 class Letter(NamedTuple):
@@ -43,7 +46,7 @@ class Letter(NamedTuple):
         text: the whole of it; ``None`` where nothing is to be written.
         language: BCP 47, where it is known.
         withheld: why not: ``no_sender``, ``no_requester``, ``forgotten``, ``machine`` (a machine wrote the ticket), ``no_address``,
-            ``bounced``, ``no_template``; of a survey ``no_link`` (no base_url is set) and ``not_solved``.
+            ``bounced``, ``too_many`` (:data:`MOST_A_DAY` within a day), ``no_template``; of a survey ``no_link`` (no base_url is set) and ``not_solved``.
     """
 
     text: str | None = None
@@ -71,7 +74,7 @@ class Notices(StatusQueries):
         id_ = self._ticket(ticket)
         events = [r.event for r in self._recorded(id_, by, Action.SHOW_TICKET)]
         state, people = cast("Ticket", project(None, id_, events)), self._people()
-        why = self._withheld(people, state, events)
+        why = self._withheld(people, state, events, now)
         if why is not None:
             return Letter(withheld=why)
         values = self._values(people, state, events, by)
@@ -127,7 +130,7 @@ class Notices(StatusQueries):
             remedy = "each solution is rated once: answer the mail to say more"
             raise WrongState("rate", which, "its solution was rated already", (), remedy) from None
 
-    def _withheld(self, people: People, state: Ticket, events: Sequence[Event]) -> str | None:
+    def _withheld(self, people: People, state: Ticket, events: Sequence[Event], now: datetime) -> str | None:
         """Return why no rule may write to the requester."""
         if self._settings.message_domain is None:
             return "no_sender"
@@ -142,7 +145,9 @@ class Notices(StatusQueries):
         found = [one for one in recipients_of(people, state, events, sources) if one[0] == requester]
         if not found:
             return "no_address"
-        return "bounced" if found[0][2].lower() in _dead(events) else None
+        if found[0][2].lower() in _dead(events):
+            return "bounced"
+        return "too_many" if _written_since(events, now - timedelta(days=1)) >= MOST_A_DAY else None
 
     def _by_machine(self, events: Sequence[Event]) -> bool:
         """Return whether the newest message that came in, or the opening, was written by a machine."""
@@ -156,6 +161,12 @@ class Notices(StatusQueries):
 def _solved(events: Sequence[Event]) -> int | None:
     """Return the version of the event that last solved the ticket."""
     return next((e.originator_version for e in reversed(events) if isinstance(e, ev.Solved)), None)
+
+
+def _written_since(events: Sequence[Event], since: datetime) -> int:
+    """Return how many mails rules wrote since."""
+    by_rule = (e for e in events if isinstance(e, ev.Commented) and e.meta.actor.role is Role.POLICY)
+    return sum(e.direction is Direction.OUTBOUND and e.meta.occurred_at > since for e in by_rule)
 
 
 def _dead(events: Sequence[Event]) -> set[str]:
