@@ -86,7 +86,7 @@ def test_each_rule_is_followed_at_most_so_often_for_each_basis_and_reconciling_a
     for what, hours in course:
         _try(ticket, what)
         _pass(ticket, timedelta(hours=hours))
-    ticket.working = True
+    _try(ticket, "starts")
     lost = _pass(ticket, 20 * DAY)
     event(f"decisions: {min(len(ticket.decisions()), 5)}")
     most = {rule.rule: rule.repeat for rule in ticket.schedule.version(1).document.follow_up}
@@ -110,7 +110,7 @@ def test_rules_come_to_an_end_where_nobody_acts(lines: tuple[str, ...], course: 
     for what, hours in course:
         _try(ticket, what)
         _pass(ticket, timedelta(hours=hours))
-    ticket.working = True
+    _try(ticket, "starts")
     before = len(ticket.decisions())
     lost = _pass(ticket, 400 * DAY)
     event(f"given up: {lost}")
