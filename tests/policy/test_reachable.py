@@ -44,3 +44,11 @@ def test_a_duration_that_its_calendar_does_not_hold_in_fifty_years() -> None:
         (8, f"500h {problem}"),
     ]
     assert check_policy(HEAD + seldom + RULES % "400h").sla
+
+
+def test_a_promise_that_depends_on_what_became_of_another() -> None:
+    rule = "  - {rule: slow, when: {any: [{field: team, is: a}, {field: sla.first_reply, is: breached}]}, targets: {normal: {resolution: 9h}}}\n"
+    text = HEAD + OFFICE % "" + RULES % "8h".replace("a, when", "z, when")
+    told = r"line 6, column \d+ \(sla.0.when\): the rule 'slow' promises by sla.first_reply, what became of a promise, expected a condition without the fields sla.\* \(let a follow-up rule act on it\)"
+    with pytest.raises(BadPolicy, match=told):
+        check_policy(text.replace("sla:\n", "sla:\n" + rule))

@@ -1,4 +1,6 @@
-"""What can never be due: calendars without working time for long, and durations that theirs does not hold."""
+"""What can't be counted: calendars without working time for long, durations that theirs does not hold, and promises that
+depend on promises.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _YEARS = 50
 
 
 def unreachable(document: PolicyDocument) -> Iterator[Dead]:
-    """Yield the calendars of *document* in which nobody works for twenty years, and what takes longer than fifty."""
+    """Yield the calendars of *document* in which nobody works for twenty years, what takes longer than fifty, and SLA
+    rules that ask what became of promises: then what is promised would depend on when a worker looked.
+    """
     worked: dict[str, Calendar] = {}
     for name, spec in document.calendars.items():
         calendar = Calendar.of(spec)
@@ -40,6 +44,15 @@ def unreachable(document: PolicyDocument) -> Iterator[Dead]:
                 f"{duration / timedelta(hours=1):g}h is more than the calendar {calendar_name!r} has in {_YEARS} years"
             )
             yield Dead(path, (), problem, "less", "promise less, or count in another calendar")
+    yield from _promises_by_promises(document)
+
+
+def _promises_by_promises(document: PolicyDocument) -> Iterator[Dead]:
+    for number, rule in enumerate(document.sla):
+        for field in sorted(name for name in rule.when.fields if name.startswith("sla.")):
+            problem = f"the rule {rule.rule!r} promises by {field}, what became of a promise"
+            remedy = "let a follow-up rule act on it"
+            yield Dead(("sla", number, "when"), (), problem, "a condition without the fields sla.*", remedy)
 
 
 def _holds(calendar: Calendar, duration: timedelta) -> bool:
