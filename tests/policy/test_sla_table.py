@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tests.policy.life import CALENDARS
 from tests.policy.sla_cases import CASES
+from ticketcore.policy.source import check_policy
 
-PAGE = (Path(__file__).parents[2] / "docs" / "sla.md").read_text(encoding="utf-8").partition("## Cases")[2]
+HEAD, _, CASES_OF_PAGE = (
+    (Path(__file__).parents[2] / "docs" / "sla.md").read_text(encoding="utf-8").partition("## Cases")
+)
 for _name in ("beginning", "pausing", "changes", "policies", "afterwards"):
     pytest.register_assert_rewrite(f"tests.policy.sla_cases.{_name}")
     import_module(f"tests.policy.sla_cases.{_name}")
 
 
 def test_every_row_has_a_case_and_every_case_a_row_in_the_same_order() -> None:
-    rows = re.findall(r"^\| ([a-z-]+) \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z-]+) \| [^|]+ \| [^|]+ \|$", CASES_OF_PAGE, re.MULTILINE)
     assert [name for name in rows if name != "case"] == list(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_row_of_the_page(name: str) -> None:
     CASES[name]()
+
+
+def test_the_rule_of_the_page_can_be_adopted() -> None:
+    (rule,) = re.findall(r"^```yaml\n(.*?)^```", HEAD, re.DOTALL | re.MULTILINE)
+    [found] = check_policy(f"name: page\n{CALENDARS}{rule}").sla
+    assert [warn.percent or warn.left for warn in found.warn] == [80, timedelta(minutes=15)]

@@ -64,6 +64,17 @@ def on_hold_by_choice() -> None:
 
 
 @row
+def message_while_on_hold() -> None:
+    for rules, told in (
+        (PLAIN, ["applied due 14:00"]),
+        (BOTH, ["applied due none", "paused 12:00 after 0 min", "resumed 15:00 due 17:00"]),
+    ):
+        life = Life(rules).at("09:00").opened().answered().at("10:00").held().at("12:00").wrote().look("12:00")
+        life.at("13:50").noted().at("15:00").resumed().look("15:00")
+        assert life.story("next_reply")[: len(told)] == told
+
+
+@row
 def from_one_pause_to_another() -> None:
     life = Life(BOTH).at("09:00").opened().at("10:00").answered().pended().at("11:00").held().at("12:00").resumed()
     assert life.look("12:00").story("resolution")[1:] == ["paused 10:00 after 60 min", "resumed 12:00 due +1 11:00"]
@@ -132,6 +143,16 @@ def warning_by_time_left() -> None:
     rules = document("when: {}, warn: [15m], targets: {normal: {first_reply: 1h, resolution: 8h}}")
     life = Life(rules).at("16:30").opened().look("+1 09:16")
     assert life.story("first_reply") == ["applied due +1 09:30", "warned +1 09:15 due +1 09:30"]
+
+
+@row
+def warning_longer_than_the_promise() -> None:
+    rules = document("when: {}, warn: [2h], targets: {normal: {first_reply: 1h, resolution: 8h}}")
+    life = Life(rules).at("09:00").opened().look("16:00")
+    assert life.story() == [
+        "first_reply applied due 10:00", "resolution applied due 17:00", "first_reply breached 10:00",
+        "resolution warned 15:00 due 17:00",
+    ]  # fmt: skip
 
 
 @row
