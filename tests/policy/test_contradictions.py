@@ -227,6 +227,22 @@ def test_nothing_follows_a_rule_for_every_ticket() -> None:
     assert check_policy(f"{ROUTING}  - {{rule: all, when: {{}}, team: bills}}\n").routing[2].when.always
 
 
+@pytest.mark.parametrize(
+    "condition", ["{field: team, is: desk}", "{field: team, is_set: false}", "{none: [{field: team, is: bills}]}"]
+)
+def test_a_route_that_its_own_team_undoes_is_refused(condition: str) -> None:
+    route = "  - {rule: flips, when: %s, team: bills}\n"
+    with pytest.raises(
+        BadPolicy, match=r"line 7.*'flips' does not hold once the team is 'bills', and another one counts then"
+    ):
+        check_policy(ROUTING + route % condition)
+    check_policy(ROUTING + route % "{field: team, is_not: desk}")
+    with pytest.raises(BadPolicy, match="'flips' does not hold once an agent of 'bills' has the ticket"):
+        check_policy(ROUTING + route % "{field: agent, is_set: false}")
+    by_itself = ROUTING.replace("bills: {}", "bills: {assign: none}")
+    check_policy(by_itself + route % "{field: agent, is_set: false}")
+
+
 def test_a_follow_up_that_brings_itself_about_at_once_is_refused() -> None:
     rule = "  - {rule: spin, when: {field: status, is: solved}, after: %s, since: status, do: [reopen, solve]}\n"
     with pytest.raises(BadPolicy, match="'spin' brings about what it waits for, at once and without end"):

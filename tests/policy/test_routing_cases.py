@@ -65,6 +65,18 @@ def priority_rule(day: Day) -> None:
 
 
 @row
+def priority_rule_on_priority(_: Day) -> None:
+    raised = "{rule: vip, when: {all: [{field: tags, contains: vip}, {field: priority, in: [low, normal]}]}, set: {priority: high}}"
+    day = Day(POLICY.replace("  rules:\n", f"  rules:\n    - {raised}\n"))
+    plain, vip = day.open_and_work(), day.open_and_work(tags=("vip",))
+    urgent = day.open_and_work(tags=("vip",), impact="high", urgency="high")
+    assert [day.ticket(one).priority for one in (plain, vip, urgent)] == ["low", "high", "critical"]
+    assert day.rules(vip, "priority") == ["vip"]
+    assert "low" in day.decisions(vip, "priority")[0]["saw"]["priority"]
+    assert day.works().commands == 0
+
+
+@row
 def priority_default(day: Day) -> None:
     for levels in ({}, {"impact": Level.HIGH}, {"urgency": Level.HIGH}):
         ticket = day.open_and_work(**levels)

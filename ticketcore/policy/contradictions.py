@@ -6,9 +6,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from ticketcore.policy.conditions import Condition
 from ticketcore.policy.facts import Facts
 from ticketcore.policy.follow_up_rules import Since
 from ticketcore.policy.logic import Budget, formula, impossible
+from ticketcore.policy.sections import Assign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from ticketcore.policy.document import PolicyDocument
     from ticketcore.policy.follow_up_rules import FollowUpRule
     from ticketcore.policy.logic import Formula
-    from ticketcore.policy.sections import Rule
+    from ticketcore.policy.sections import RoutingRule, Rule, Team
 
 __all__ = ["Dead", "dead_rules"]
 
@@ -53,6 +55,12 @@ def dead_rules(document: PolicyDocument, budget: Budget | None = None) -> Iterat
     budget = budget or Budget()
     for section, rules in firsts.items():
         yield from _first_match(section, rules, zone, budget)
+    for index, route in enumerate(document.routing):
+        if then := _undone(route, document.teams[route.team], zone, budget):
+            problem = f"the rule {route.rule!r} does not hold once {then}, and another one counts then"
+            yield Dead(
+                ("routing", index), (), problem, "a condition that stays", "leave team and agent out of its condition"
+            )
     for index, rule in enumerate(document.follow_up):
         if impossible([formula(rule.when)], zone, budget):
             yield _never(("follow_up", index), rule.rule)
@@ -123,6 +131,22 @@ def _takers(rule: Rule, holds: Formula, passed: Sequence[_Passed], zone: tzinfo,
 
 _MOST = 40
 """How many rules are looked at together: the search grows with the square."""
+
+
+def _undone(rule: RoutingRule, team: Team, zone: tzinfo, budget: Budget) -> str | None:
+    """Return what of it comes about by the rule itself, where its condition can hold before but not after that."""
+    after: list[tuple[str, dict[str, object]]] = [
+        (f"the team is {rule.team!r}", {"field": "team", "is": rule.team}),
+        (f"an agent of {rule.team!r} has the ticket", {"field": "agent", "is_set": True}),
+    ]
+    holds = formula(rule.when)
+    if impossible([holds], zone, budget):
+        return None  # told already
+    asked = (one for one in after[: 1 if team.assign is Assign.NONE else 2] if one[1]["field"] in rule.when.fields)
+    found = (
+        then for then, value in asked if impossible([holds, formula(Condition.model_validate(value))], zone, budget)
+    )
+    return next(found, None)
 
 
 def _never(path: tuple[str | int, ...], name: str) -> Dead:

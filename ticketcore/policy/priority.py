@@ -37,12 +37,21 @@ def priority_by(section: PrioritySection, ticket: Ticket, facts: Facts) -> Rulin
 
     *facts*: what rules know of the ticket; the matrix goes by its own impact and urgency.
     """
-    rule = fitting(section.rules, facts)
-    if rule is not None:
-        return Ruling(rule.rule, rule.set.priority, rule)
+    rule = fitting(section.rules, _for_rules(section, ticket, facts))
+    return _without_rules(section, ticket) if rule is None else Ruling(rule.rule, rule.set.priority, rule)
+
+
+def _without_rules(section: PrioritySection, ticket: Ticket) -> Ruling:
     if ticket.impact is not None and ticket.urgency is not None:
         return Ruling(MATRIX, section.matrix.pairs[ticket.impact, ticket.urgency])
     return Ruling(DEFAULT, section.default)
+
+
+def _for_rules(section: PrioritySection, ticket: Ticket, facts: Facts) -> Facts:
+    """Return what rules look at: as priority what it is without them, for what they set they would never come to rest."""
+    if not any("priority" in rule.when.fields for rule in section.rules):
+        return facts
+    return facts.but({"priority": _without_rules(section, ticket).priority})
 
 
 def priority_steps(view: View) -> list[Step]:
@@ -55,7 +64,7 @@ def priority_steps(view: View) -> list[Step]:
         return []
     section = view.policy.document.priority
     name, priority, rule = priority_by(section, ticket, view.facts)
-    seen = dict(seen_until(section.rules, rule, view.facts))
+    seen = dict(seen_until(section.rules, rule, _for_rules(section, ticket, view.facts)))
     if name == MATRIX:
         seen |= {"impact": str(ticket.impact), "urgency": str(ticket.urgency)}
     outcome = {"priority": priority.value}
