@@ -62,8 +62,13 @@ LONGEST_ERROR = 2_000
 """Characters that are kept of an error."""
 LONGEST_PAUSE = 30.0
 """Seconds between tries of a data base that is away."""
-_PASSES = (StoreUnavailable, psycopg.OperationalError, psycopg.InterfaceError)
-"""What passes by itself: connections, locks, a server that restarts."""
+_PASSES = (
+    StoreUnavailable,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""What passes by itself: connections, locks, a server that restarts; that this process was stopped for a while."""
 _GOES_ON = (StoreUnavailable, UnreadablePolicy, KeyMissing, psycopg.Error)
 """What is not the fault of one ticket."""
 

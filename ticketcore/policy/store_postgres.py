@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresPolicyStore"]
 
+_STOPPED = "30s"
+"""After so long without a word in a transaction the server ends the session of a worker that was stopped: its tickets, the desk
+and the log are free again."""
 _COLUMNS = "ticket_id, seen, status, priority, agent_id, requester_id, opened_at, wish"
 _CLAIM = f"""
 SELECT {_COLUMNS} FROM log.policy_tickets WHERE due_at <= %b ORDER BY due_at LIMIT %b FOR UPDATE SKIP LOCKED
@@ -179,6 +182,7 @@ class PostgresPolicyStore:
     def _transaction(self) -> Iterator[Cursor[Any]]:
         with self._log.datastore.connection() as connection, connection.transaction():  # noqa: SIM117
             with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+                cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_STOPPED}'".encode())
                 yield cursor
 
 
