@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.policy.routing_day import Day
 from ticketcore.policy.conditions import Condition
 from ticketcore.policy.contradictions import dead_rules
 from ticketcore.policy.errors import BadPolicy
@@ -241,6 +242,52 @@ def test_a_route_that_its_own_team_undoes_is_refused(condition: str) -> None:
         check_policy(ROUTING + route % "{field: agent, is_set: false}")
     by_itself = ROUTING.replace("bills: {}", "bills: {assign: none}")
     check_policy(by_itself + route % "{field: agent, is_set: false}")
+
+
+LOST = "  - {rule: lost, when: {field: text, contains: lost}, set: {category: parcel}}\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (
+            "  - {rule: a, when: {field: category, is: parcel}, set: {category: other}}\n"
+            "  - {rule: b, when: {field: category, is: other}, set: {category: parcel}}\n" + LOST,
+            r"line 4, column 5 \(classification.1\): the rules 'a' \(line 3\) and 'b' undo each other without end, once 'lost' counted",
+        ),
+        (
+            "  - {rule: a, when: {field: category, is: parcel}, set: {category: other}}\n" + LOST,
+            r"the rules 'a' \(line 3\) and 'lost' undo each other without end, once 'lost' counted",
+        ),
+        (
+            "  - {rule: urgent, when: {field: priority, is: low}, set: {impact: high, urgency: high}}\n"
+            "  - {rule: calm, when: {field: priority, is: critical}, set: {impact: low, urgency: low}}\n" + LOST,
+            r"the rules 'urgent' \(line 3\) and 'calm' undo each other without end, once 'lost' counted",
+        ),
+    ],
+)  # fmt: skip
+def test_classifications_that_undo_each_other_are_refused(rules: str, told: str) -> None:
+    with pytest.raises(BadPolicy, match=told):
+        check_policy(f"name: a\nclassification:\n{rules}priority: {{default: low}}\n")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        LOST + "  - {rule: a, when: {field: category, is: parcel}, set: {category: other}}\n",
+        "  - {rule: a, when: {field: category, is_set: false}, set: {category: other}}\n" + LOST,
+        "  - {rule: a, when: {field: category, is: parcel}, set: {category: other}}\n",
+        "  - {rule: a, when: {all: [{field: tags, contains: x}], none: [{field: tags, contains: y}]}, set: {add_tags: [y]}}\n"
+        + LOST.replace("category: parcel", "add_tags: [x]"),
+    ],
+)
+def test_classifications_that_come_to_rest_are_let_pass_and_do(rules: str) -> None:
+    text = f"name: a\nteams: {{desk: {{}}}}\ndefault_team: desk\nclassification:\n{rules}"
+    check_policy(text)
+    day = Day(text)
+    ticket = day.open_and_work("a lost parcel")
+    assert day.owner(ticket)[0] == "desk"
+    assert day.works(hours=1).commands == 0
 
 
 def test_a_follow_up_that_brings_itself_about_at_once_is_refused() -> None:

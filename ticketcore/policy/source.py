@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ticketcore.policy.circles import circles
 from ticketcore.policy.contradictions import dead_rules
 from ticketcore.policy.document import PolicyDocument
 from ticketcore.policy.errors import BadPolicy, Mistake, did_you_mean, shown
@@ -44,7 +45,7 @@ def check_policy(text: str, source: str = "document", *, templates: Collection[s
     """
     document, tree = _read(text, source, templates)
     mistakes = []
-    for dead in (*dead_rules(document), *unreachable(document)):
+    for dead in (*dead_rules(document), *circles(document), *unreachable(document)):
         places = [f"line {tree.place(path)[0]}" for path in dead.others]
         problem = dead.problem.replace("{lines}", ", ".join(places))
         path = ".".join(map(str, dead.path))
