@@ -123,7 +123,7 @@ def _not_running(entry: Draft, event: ev.SlaFulfilled | sv.SlaPaused | sv.SlaWit
 def _breached(entry: Draft, event: ev.SlaBreached) -> None:
     """Keep the deadline, past as it is, where its wait goes on; a late worker may tell of one that is over."""
     at, begun = event.breached_at, [entry.reopened_at]
-    over = entry.status in _OVER
+    over = (entry.before_merge if entry.status is Status.MERGED else entry.status) in _OVER
     if event.target is not SlaTarget.RESOLUTION:
         over = over or entry.unanswered_since is None
         begun.append(entry.unanswered_since)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from projections.performance import PERFORMANCE, Facts
@@ -43,6 +43,7 @@ def rows(life: Life) -> tuple[QueueRow, Facts]:
     st.sampled_from([Priority.HIGH, Priority.NORMAL, Priority.LOW]),
     st.sampled_from([None, "vip"]),
 )
+@example([Happening(31, "solved"), Happening(0, "merged")], [0], 1, Priority.HIGH, None)
 def test_the_tables_say_what_the_clocks_say_whenever_somebody_looked(
     happenings: list[Happening], looks: list[int], change: int, priority: Priority, team: str | None
 ) -> None:
