@@ -25,6 +25,7 @@ from bench.looking_back import looking_back
 from bench.mail import mail
 from bench.memory import memory
 from bench.place import opened
+from bench.policies import policies
 from bench.processes import commands_processes
 from bench.profile import profile
 from bench.reading import projection, replay, storage
@@ -54,6 +55,7 @@ PARTS: dict[str, Callable[[Place], list[Result]]] = {
     "storage": storage,
     "whole": whole,
     "looking_back": looking_back,
+    "policies": policies,
     "profile": profile,
 }
 RESULT = Path(__file__).with_name("result.json")
