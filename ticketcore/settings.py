@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     """Where the stores are and how to use them.
 
     Three stores, each with its own DSN: the log, the keys, the read models. By default they are three schemas of one
-    data base; without any DSN that is the embedded PostgreSQL in the folder ``home``.
+    data base; without any DSN that is the embedded PostgreSQL in the folder ``home``. A variable that is empty counts as
+    not set.
 
     Attributes:
         dsn: of the log, a libpq connection string or URI; ``None`` for the embedded server.
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
         intake_rules: a TOML file with the rules of intake; see docs/intake.md.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TICKETCORE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TICKETCORE_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     dsn: str | None = None
     keys_dsn: str | None = None

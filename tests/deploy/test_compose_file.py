@@ -126,6 +126,23 @@ def test_every_variable_is_one_that_the_library_reads() -> None:
     assert used <= known
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_with_passwords_alone_the_settings_of_every_service_are_taken(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not set is empty in the file's substitutions, and counts as not set."""
+    for variable, text in OURS[name]["environment"].items():
+        monkeypatch.setenv(variable, str(text))
+    known = Settings()
+    assert (known.mail_from, known.base_url) == (None, None)
+
+
+def test_who_writes_to_customers_knows_the_page_that_links_lead_to() -> None:
+    writers = {name for name, service in OURS.items() if "TICKETCORE_MAIL_FROM" in service["environment"]}
+    assert writers == {"policies", "intake", "outgoing"}
+    assert all("TICKETCORE_BASE_URL" in OURS[name]["environment"] for name in writers)
+
+
 def test_prometheus_asks_every_worker_where_it_answers() -> None:
     config = yaml.safe_load(loaded(PASSWORDS)["configs"]["prometheus"]["content"])
     [where] = config["scrape_configs"][0]["dns_sd_configs"]
