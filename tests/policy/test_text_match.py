@@ -139,3 +139,8 @@ def test_of_many_words_that_were_found_the_last_hundred_are_told() -> None:
     told = condition.saw(Facts({"subject": lambda: (" ".join(words),)}))["subject"]
     assert told.startswith("found 'word50', ")
     assert told.endswith("found 'word149', and 50 before")
+
+
+def test_an_expression_sees_names_as_it_sees_texts() -> None:
+    condition = Condition.model_validate({"field": "category", "matches": "^Ｒück"})
+    assert condition.matches(Facts({"category": lambda: "Ｒu\u0308ckgabe"}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.policy.duration import format_duration
 from ticketcore.policy.fields import Kind
+from ticketcore.policy.text_match import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,7 @@ class Check(NamedTuple):
             case "ends_with":
                 return value.endswith(self.operand[0])
             case "matches":
-                found: bool = self.operand[0].found_in(value)
+                found: bool = self.operand[0].found_in(normalised(value))
                 return found
             case _:
                 return (value in self.operand) is not (self.operator in NEGATIVE)

@@ -27,12 +27,12 @@ def circles(document: PolicyDocument) -> Iterator[Dead]:
     Followed is a ticket for which one rule holds by something else than what is set, and of all others only closed ones.
     """
     rules = document.classification
-    closed = [rule for rule in rules if rule.when.fields and rule.when.fields <= _SET]
+    closed = {rule.rule for rule in rules if rule.when.fields and rule.when.fields <= _SET}
     told = set[frozenset[str]]()
     for start in rules if closed else ():
         if start.when.fields & _SET:
             continue
-        circle = _circle(document, [rule for rule in rules if rule is start or rule in closed], start)
+        circle = _circle(document, [rule for rule in rules if rule is start or rule.rule in closed], start)
         names = frozenset(rule.rule for rule in circle)
         if not circle or names in told:
             continue
