@@ -11,8 +11,9 @@ from tests.domain import given as g
 from ticketcore.domain.service_commands import FollowPolicy
 from ticketcore.domain.types import Actor, Role
 from ticketcore.policy.assignment import assignment_steps
-from ticketcore.policy.case import Case, project_case
+from ticketcore.policy.case import Case, evolve_case, project_case
 from ticketcore.policy.classification import classification_steps
+from ticketcore.policy.clocks import Clocks, evolve_clocks
 from ticketcore.policy.desk import Colleague, Desk
 from ticketcore.policy.facts import Facts
 from ticketcore.policy.outside import Letter
@@ -52,6 +53,18 @@ class Following:
 
     def view(self, now: datetime = NOW) -> View:
         case = self.case
+        clocks, facts = self._clocks(), self._facts(case)
+        return View(case, clocks, self.adopted, Schedule((self.adopted,)), facts, self.desk, now, lambda _: Letter())
+
+    def _clocks(self) -> Clocks | None:
+        case = clocks = None
+        for event in g.given(*self.happened).events:
+            case = evolve_case(case, event)
+            assert case is not None
+            clocks = evolve_clocks(clocks, event, self._facts(case))
+        return clocks
+
+    def _facts(self, case: Case) -> Facts:
         ticket, opened = case.ticket, case.opened
         values: dict[str, Callable[[], Any]] = {
             "subject": lambda: (opened.subject or "",),
@@ -65,8 +78,7 @@ class Following:
                 for name in ("channel", "category", "subcategory", "priority", "impact", "urgency", "status")
             },
         }
-        facts = Facts(values, self.adopted.calendars, self.adopted.zone)
-        return View(case, None, self.adopted, Schedule((self.adopted,)), facts, self.desk, now, lambda _: Letter())
+        return Facts(values, self.adopted.calendars, self.adopted.zone)
 
     def turn(self, sections: Sequence[Section] = SECTIONS) -> list[Step]:
         """Ask each section once, and record what it wants; return all of it."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ticketcore.domain.commands import build
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import Classify, Prioritise
+from ticketcore.domain.ticket_events import Classified
 from ticketcore.domain.transitions import VISIBLE
-from ticketcore.policy.first_rule import first_rule
+from ticketcore.policy.first_rule import first_rule, fitting
+from ticketcore.policy.since import basis_since
 from ticketcore.policy.steps import Step
 
 if TYPE_CHECKING:
@@ -37,9 +39,9 @@ def classification_steps(view: View) -> list[Step]:
     last = case.last_decision(Section.CLASSIFICATION)
     if last is not None and (last.rule, dict(last.outcome)) == (rule.rule, outcome):
         return []
-    decision = PolicyDecision(
-        section=Section.CLASSIFICATION, rule=rule.rule, basis=case.opened.originator_version, saw=seen, outcome=outcome
-    )
+    rules = view.policy.document.classification
+    basis = basis_since(view, Section.CLASSIFICATION, (Classified.TOPIC,), lambda facts: fitting(rules, facts))
+    decision = PolicyDecision(section=Section.CLASSIFICATION, rule=rule.rule, basis=basis, saw=seen, outcome=outcome)
     return [Step(decision, tuple(_commands(view, rule.set)))]
 
 

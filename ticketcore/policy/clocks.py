@@ -193,20 +193,24 @@ def _pointed(clocks: Clocks, event: Event, facts: Facts) -> tuple[Point, ...]:
 def _decided(clocks: Clocks, event: sv.PolicyDecided) -> Clocks:
     """Note what was decided of promises, and about which events the command's other decisions are.
 
-    The first decision of a section is about the opening: had its worker come at once, it would have been made then.
+    The first agent counts from the opening: had the worker come at once, the ticket would have been given to one then.
     """
     sections: dict[str, int] = {}
     decided, looked, seen = dict(clocks.decided), clocks.looked, set(clocks.seen)
     for decision in event.decisions:
-        topic, section, basis = _TOPICS.get(decision.section), decision.section.value, decision.basis
+        topics, section, basis = _TOPICS.get(decision.section, ()), decision.section.value, decision.basis
         if decision.section is sv.Section.SLA and basis is not None:
             rule = None if decision.rule == NO_RULE else decision.rule
             decided[decision.outcome.get("policy", event.policy), basis] = rule
             looked = event.originator_version
-        elif topic is not None and basis is not None:
-            basis = basis if section in seen else clocks.points[0].order
-            if basis > clocks.looked:
-                sections[topic] = max(basis, sections.get(topic, 0))
+        elif topics:
+            if decision.section is sv.Section.ASSIGNMENT and section not in seen:
+                basis = clocks.points[0].order
+            elif decision.section is sv.Section.ASSIGNMENT:
+                basis = sections.get(ev.Assigned.TOPIC)  # with its team, where that was found anew, else from now on
+            for topic in topics:
+                if basis is not None and basis > clocks.looked:
+                    sections[topic] = max(basis, sections.get(topic, 0))
             seen.add(section)
     return clocks._replace(
         decided=tuple(decided.items()),
@@ -240,10 +244,10 @@ NO_RULE = "none"
 """The rule that a decision names where no rule fitted."""
 
 _TOPICS = {
-    sv.Section.CLASSIFICATION: ev.Classified.TOPIC,
-    sv.Section.PRIORITY: ev.Prioritised.TOPIC,
-    sv.Section.ROUTING: ev.Assigned.TOPIC,
-    sv.Section.ASSIGNMENT: ev.Assigned.TOPIC,
+    sv.Section.CLASSIFICATION: (ev.Classified.TOPIC, ev.Prioritised.TOPIC),
+    sv.Section.PRIORITY: (ev.Prioritised.TOPIC,),
+    sv.Section.ROUTING: (ev.Assigned.TOPIC,),
+    sv.Section.ASSIGNMENT: (ev.Assigned.TOPIC,),
 }
 _FIELDS = {
     ev.Classified.TOPIC: ("category", "subcategory", "tags"),

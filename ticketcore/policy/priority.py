@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ticketcore.domain.commands import build
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import Prioritise
+from ticketcore.domain.ticket_events import Prioritised
 from ticketcore.domain.transitions import VISIBLE
 from ticketcore.policy.first_rule import fitting, seen_until
+from ticketcore.policy.since import basis_since
 from ticketcore.policy.steps import Step
 
 if TYPE_CHECKING:
@@ -73,9 +75,14 @@ def priority_steps(view: View) -> list[Step]:
         unchanged = name != MATRIX or all(last.saw.get(key) == seen[key] for key in ("impact", "urgency"))
         if unchanged or ticket.priority is priority:
             return []
-    decision = PolicyDecision(
-        section=Section.PRIORITY, rule=name, basis=case.opened.originator_version, saw=seen, outcome=outcome
-    )
+    basis = basis_since(view, Section.PRIORITY, (Prioritised.TOPIC,), lambda facts: _said(section, ticket, facts))
+    decision = PolicyDecision(section=Section.PRIORITY, rule=name, basis=basis, saw=seen, outcome=outcome)
     if ticket.priority is priority:
         return [Step(decision)]
     return [Step(decision, (build(Prioritise, ticket_id=ticket.id, priority=priority),))]
+
+
+def _said(section: PrioritySection, ticket: Ticket, facts: Facts) -> tuple[str, Priority]:
+    """Return rule and priority by what was known of *ticket* at a moment of the past."""
+    levels = ticket._replace(impact=facts.value("impact"), urgency=facts.value("urgency"))
+    return priority_by(section, levels, facts)[:2]

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from ticketcore.domain.commands import build
 from ticketcore.domain.service_events import PolicyDecision, Section
 from ticketcore.domain.ticket_commands import Assign
+from ticketcore.domain.ticket_events import Assigned, Unassigned
 from ticketcore.domain.types import Status
 from ticketcore.policy.first_rule import fitting, seen_until
+from ticketcore.policy.since import basis_since
 from ticketcore.policy.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ticketcore.policy.document import PolicyDocument
     from ticketcore.policy.facts import Facts
     from ticketcore.policy.sections import RoutingRule
     from ticketcore.policy.steps import View
@@ -59,10 +62,18 @@ def routing_steps(view: View) -> list[Step]:
     seen = seen_until(document.routing, rule, view.facts)
     if nobody and ticket.agent_id is None and case.last_agent_id is not None:
         seen = {**seen, GAVE_BACK: case.last_agent_id}
-    basis = case.opened.originator_version if case.assigned is None else case.assigned.version
+    basis = basis_since(view, Section.ROUTING, _GIVEN, lambda facts: _said(document, facts))
     outcome = {"team": team}
     decision = PolicyDecision(section=Section.ROUTING, rule=name, basis=basis, saw=seen, outcome=outcome)
     if ticket.team_id == team:
         return [Step(decision)]
     agent = ticket.agent_id if nobody else None  # an absent agent's is given to another by the next section
     return [Step(decision, (build(Assign, ticket_id=ticket.id, team_id=team, agent_id=agent),))]
+
+
+def _said(document: PolicyDocument, facts: Facts) -> tuple[str, str]:
+    """Return rule and team by what was known at a moment of the past."""
+    return team_by(document.routing, document.default_team or "", facts)[:2]
+
+
+_GIVEN = (Assigned.TOPIC, Unassigned.TOPIC)

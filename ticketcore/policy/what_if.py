@@ -13,7 +13,7 @@ from ticketcore.policy.case import evolve_case
 from ticketcore.policy.clocks import evolve_clocks
 from ticketcore.policy.courses import course
 from ticketcore.policy.known import facts_of
-from ticketcore.policy.outcomes import ENDS, PROMISES, Outcome, derived_outcome, recorded_outcomes
+from ticketcore.policy.outcomes import ENDS, Outcome, derived_outcome, recorded_outcomes
 from ticketcore.policy.past import Past, always, past
 from ticketcore.policy.past_history import PastHistory
 
@@ -159,12 +159,11 @@ def hindsight(events: Sequence[Event], schedule: Schedule, outside: Outside) -> 
     case, clocks, policy = None, None, schedule.version(0)
     for event in events:
         case = evolve_case(case, event)
-        if case is None or event.TOPIC in PROMISES:
-            continue
-        clocks = evolve_clocks(clocks, event, facts_of(case, policy, outside, event.meta.occurred_at))
-        if clocks is not None and clocks.looked:
-            clocks = clocks._replace(looked=0, decided=())
-    return None if case is None or clocks is None else (case, clocks)
+        if case is not None:
+            clocks = evolve_clocks(clocks, event, facts_of(case, policy, outside, event.meta.occurred_at))
+    if case is None or clocks is None:
+        return None
+    return case, clocks._replace(recorded=(), decided=(), foreign=frozenset(), looked=0)
 
 
 def compared(events: Sequence[Event], schedule: Schedule, outside: Outside, now: datetime) -> Compared | None:

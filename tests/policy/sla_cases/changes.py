@@ -103,6 +103,14 @@ def priority_by_a_rule() -> None:
 
 
 @row
+def change_that_a_rule_answers() -> None:
+    life = Life(PLAIN).at("09:00").opened().answered().look().at("12:00").do(tc.Classify, category="outage")
+    basis = life.events[-1].originator_version
+    life.at("+1 12:00").policy("priority", tc.Prioritise, basis=basis, priority=Priority.HIGH).look()
+    assert life.story("resolution") == ["applied due 17:00", "applied due 13:00", "breached 13:00"]
+
+
+@row
 def requester_changes() -> None:
     rules = document(
         f"when: {{field: requester, is: {number_of(C2)}}}, calendar: always, targets: {{normal: {{resolution: 4h}}}}",
