@@ -19,16 +19,16 @@ from ticketcore.policy.source import check_policy, load_policy
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 VALUES: dict[str, list[Any]] = {
-    "channel": [None, "mail", "phone", "chat"],
+    "channel": ["mail", "phone", "chat"],
     "category": [None, "billing", "bills", "other"],
-    "tags": [None, frozenset(), frozenset("a"), frozenset("b"), frozenset("ab")],
+    "tags": [frozenset(), frozenset("a"), frozenset("b"), frozenset("ab")],
     "subject": [None, ("",), ("a refund",), ("my money is back",)],
     "body": [None, ("a refund",), ("refunds",), ("money back",)],
-    "reopens": [None, 0, 1, 2, 3, 4],
-    "age": [None, timedelta(0), timedelta(hours=1), timedelta(hours=2)],
-    "opened": [None, DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)],
-    "opened.time": [None, time(0), time(9), time(12), time(23)],
-    "has_attachments": [None, True, False],
+    "reopens": [0, 1, 2, 3, 4],
+    "age": [timedelta(0), timedelta(hours=1), timedelta(hours=2)],
+    "opened": [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)],
+    "opened.time": [time(0), time(9), time(12), time(23)],
+    "has_attachments": [True, False],
 }
 WORDS = ["refund", "refund*", "money back", "money", "*back"]
 LEAVES: st.SearchStrategy[dict[str, Any]] = st.one_of(
@@ -137,6 +137,14 @@ def test_a_condition_and_its_opposite_never_hold_together(written: dict[str, Any
         {"all": [{"field": "history.open", "below": "0"}]},
         {"all": [{"field": "score", "above": "5"}]},
         {"all": [{"field": "age", "below": "0s"}]},
+        {"none": [{"field": "channel", "in": ["mail", "chat"]}, {"field": "channel", "not_in": ["mail", "chat"]}]},
+        {"none": [{"field": "channel", "is_set": True}]},
+        {"none": [{"field": "tags", "contains": "a"}, {"field": "tags", "not_contains": "a"}]},
+        {"none": [{"field": "opened", "within": "office"}, {"field": "opened", "not_within": "office"}]},
+        {"none": [{"field": "opened.time", "before": "12:00"}, {"field": "opened.time", "after": "12:00"}]},
+        {"none": [{"field": "opened.weekday", "in": ["mon", "tue", "wed", "thu", "fri"]}, {"field": "opened.weekday", "in": ["sat", "sun"]}]},
+        {"none": [{"field": "reopens", "above": "0"}, {"field": "reopens", "is": "0"}]},
+        {"none": [{"field": "has_attachments", "is": True}, {"field": "has_attachments", "is": False}]},
         {"any": [{"all": [{"field": "category", "is": x}, {"field": "category", "is_not": x}]} for x in "ab"]},
     ],
 )  # fmt: skip
@@ -161,7 +169,8 @@ def test_contradictions_of_every_kind_are_found(condition: dict[str, Any]) -> No
         {"all": [{"field": "subject", "is": "a"}], "none": [{"field": "subject", "contains": "b"}]},
         {"all": [{"field": "text", "contains": "refund"}], "none": [{"field": "subject", "contains": "refund"}]},
         {"all": [{"field": "text", "contains": "refund"}, {"field": "subject", "not_contains": "refund"}]},
-        {"none": [{"field": "channel", "is": "mail"}, {"field": "channel", "is_not": "mail"}]},
+        {"none": [{"field": "category", "is": "x"}, {"field": "category", "is_not": "x"}]},
+        {"none": [{"field": "subject", "contains": "x"}, {"field": "subject", "not_contains": "x"}]},
         {"all": [{"field": "subject", "contains": "refund"}], "none": [{"field": "subject", "contains": "fund"}]},
     ],
 )  # fmt: skip
@@ -183,6 +192,7 @@ routing:
     [
         ("{all: [{field: channel, is: mail}, {field: category, is: x}]}", r"line 7, column 5 \(routing.2\): the rule 'late' never counts: wherever it holds, 'mail' \(line 5\) counts before it, expected a case for every rule"),
         ("{field: channel, in: [mail, phone]}", r"never counts: wherever it holds, one of 'mail', 'phone' \(line 5, line 6\) counts before it"),
+        ("{none: [{field: channel, in: [mail, phone, chat]}]}, team: desk}\n  - {rule: web, when: {field: channel, is: chat}, team: desk}\n  - {rule: words, when: {field: text, contains: x}", r"line 9, column 5 \(routing.4\): the rule 'words' never counts: wherever it holds, one of 'mail', 'phone', 'late', 'web' \(line 5, line 6, line 7, line 8\) counts before it"),
         ("{all: [{field: channel, is: form}, {field: channel, is: chat}]}", r"line 7, column 5 \(routing.2\): the condition of 'late' contradicts itself: it holds of no ticket"),
     ],
 )  # fmt: skip
@@ -298,6 +308,53 @@ def test_a_follow_up_that_brings_itself_about_at_once_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("since", "status", "told"),
+    [
+        ("closed", "pending", "'late' counts since closed, and its condition asks for a ticket that is not: it is never followed"),
+        ("solved", "open", "'late' counts since solved, and its condition asks for a ticket that is not"),
+        ("closed", "solved", "'late' counts since closed"),
+        ("solved", "closed", None),
+        ("closed", "closed", None),
+        ("status", "open", None),
+        ("opened", "closed", None),
+    ],
+)  # fmt: skip
+def test_a_follow_up_whose_condition_and_basis_exclude_each_other_is_refused(
+    since: str, status: str, told: str | None
+) -> None:
+    rule = f"{{rule: late, when: {{field: status, is: {status}}}, after: 1d, since: {since}, do: [{{note: x}}]}}"
+    text = f"name: a\nfollow_up:\n  - {rule}\n"
+    if told is None:
+        check_policy(text)
+    else:
+        with pytest.raises(BadPolicy, match=rf"line 3, column 5 \(follow_up.0\): the rule {told}"):
+            check_policy(text)
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("open 0s pend, pending 0s resume", r"'r0' \(line 3\) and 'r1' bring about what they wait for"),
+        ("pending 0s hold, on_hold 0s solve, solved 0s reopen, open 0s pend", r"'r0', 'r1', 'r2' \(line 3, line 4, line 5\) and 'r3' bring about what they wait for"),
+        ("solved 0s reopen, open 0s solve", r"'r0' \(line 3\) and 'r1' bring about what they wait for"),
+        ("open 0s pend, pending 1h resume", None),
+        ("open 0s pend, pending 0s solve", None),
+        ("open 0s pend, pending 0s solve, solved 0s close", None),
+    ],
+)  # fmt: skip
+def test_follow_ups_that_answer_each_other_at_once_are_refused(rules: str, told: str | None) -> None:
+    text = "name: a\nfollow_up:\n"
+    for number, rule in enumerate(rules.split(", ")):
+        status, after, action = rule.split()
+        text += f"  - {{rule: r{number}, when: {{field: status, is: {status}}}, after: {after}, do: [{action}]}}\n"
+    if told is None:
+        check_policy(text)
+    else:
+        with pytest.raises(BadPolicy, match=told + ", at once and without end"):
+            check_policy(text)
+
+
+@pytest.mark.parametrize(
     ("one", "other", "opposed"),
     [
         ("close", "reopen", True),
@@ -319,3 +376,13 @@ def test_follow_ups_that_do_the_opposite_at_the_same_moment_are_refused(one: str
     else:
         check_policy(text)
     check_policy(head + rule % ("first", "1d", one) + rule % ("second", "2d", other))
+
+
+def test_follow_ups_do_the_opposite_also_where_their_conditions_are_written_in_another_way() -> None:
+    rule = "  - {rule: %s, when: %s, after: 1d, since: solved, do: [%s]}\n"
+    one = "{all: [{field: status, is: solved}, {field: priority, in: [high, low]}]}"
+    same = "{none: [{field: priority, not_in: [low, high]}, {field: priority, is_set: false}], any: [{field: status, in: [solved]}]}"
+    less = "{all: [{field: status, is: solved}, {field: priority, is: high}]}"
+    with pytest.raises(BadPolicy, match=r"'one' \(line 3\) and 'two' do the opposite at once"):
+        check_policy("name: a\nfollow_up:\n" + rule % ("one", one, "close") + rule % ("two", same, "reopen"))
+    check_policy("name: a\nfollow_up:\n" + rule % ("one", less, "close") + rule % ("two", one, "reopen"))

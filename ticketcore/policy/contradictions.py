@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ticketcore.policy.conditions import Condition
-from ticketcore.policy.facts import Facts
-from ticketcore.policy.follow_up_rules import Since
 from ticketcore.policy.logic import Budget, formula, impossible
 from ticketcore.policy.sections import Assign
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from ticketcore.policy.document import PolicyDocument
-    from ticketcore.policy.follow_up_rules import FollowUpRule
     from ticketcore.policy.logic import Formula
     from ticketcore.policy.sections import RoutingRule, Rule, Team
 
@@ -41,7 +38,7 @@ class Dead(NamedTuple):
 
 
 def dead_rules(document: PolicyDocument, budget: Budget | None = None) -> Iterator[Dead]:
-    """Yield every rule of which it is proven that it never counts, or that it never comes to rest.
+    """Yield every rule of which it is proven that it never counts.
 
     *budget*: how much all proofs may cost together; enough for some hundred rules of many words.
     """
@@ -64,17 +61,6 @@ def dead_rules(document: PolicyDocument, budget: Budget | None = None) -> Iterat
     for index, rule in enumerate(document.follow_up):
         if impossible([formula(rule.when)], zone, budget):
             yield _never(("follow_up", index), rule.rule)
-        elif _restless(rule):
-            problem = f"the rule {rule.rule!r} brings about what it waits for, at once and without end"
-            yield Dead(("follow_up", index), (), problem, "after of more than 0s, or other actions", "say how long")
-        for before in range(index):
-            if _opposed(document.follow_up[before], rule):
-                other = document.follow_up[before].rule
-                problem = (
-                    f"the rules {other!r} ({{lines}}) and {rule.rule!r} do the opposite at once, for the same tickets"
-                )
-                others = (("follow_up", before),)
-                yield Dead(("follow_up", index), others, problem, "one of them", "part their conditions, or remove one")
     for name, checklist in document.checklists.items():
         if checklist.when is not None and impossible([formula(checklist.when)], zone, budget):
             yield _never(("checklists", name), name)
@@ -82,13 +68,14 @@ def dead_rules(document: PolicyDocument, budget: Budget | None = None) -> Iterat
 
 def _first_match(section: tuple[str, ...], rules: Sequence[Rule], zone: tzinfo, budget: Budget) -> Iterator[Dead]:
     passed: list[_Passed] = []  # those before that can count
+    every: tuple[int, ...] = ()  # of these, some that take every ticket
     for index, rule in enumerate(rules):
         path: tuple[str | int, ...] = (*section, index)
         holds = formula(rule.when)
         if impossible([holds], zone, budget):
             yield _never(path, rule.rule)
             continue
-        found = _takers(rule, holds, passed, zone, budget)
+        found = every or _takers(rule, holds, passed, zone, budget)
         if found:
             names = ", ".join(repr(rules[one].rule) for one in found)
             one_of = "one of " if len(found) > 1 else ""
@@ -101,6 +88,7 @@ def _first_match(section: tuple[str, ...], rules: Sequence[Rule], zone: tzinfo, 
             )
             continue
         passed.append(_Passed(index, _related(rule.when.fields), rule.when.always, formula(rule.when, positive=False)))
+        every = _all_cases(passed, zone, budget)
 
 
 class _Passed(NamedTuple):
@@ -129,6 +117,14 @@ def _takers(rule: Rule, holds: Formula, passed: Sequence[_Passed], zone: tzinfo,
     return tuple(one.number for one in related) if together else ()
 
 
+def _all_cases(passed: Sequence[_Passed], zone: tzinfo, budget: Budget) -> tuple[int, ...]:
+    """Return which of *passed*, the last among them, take every ticket together; none where they don't."""
+    last = passed[-1]
+    related = [one for one in passed if one.fields & last.fields]
+    together = 1 < len(related) <= _MOST and impossible([one.opposite for one in related], zone, budget)
+    return tuple(one.number for one in related) if together else ()
+
+
 _MOST = 40
 """How many rules are looked at together: the search grows with the square."""
 
@@ -152,41 +148,3 @@ def _undone(rule: RoutingRule, team: Team, zone: tzinfo, budget: Budget) -> str 
 def _never(path: tuple[str | int, ...], name: str) -> Dead:
     problem = f"the condition of {name!r} contradicts itself: it holds of no ticket"
     return Dead(path, (), problem, "a condition that some ticket fulfils", "correct it, or remove the rule")
-
-
-def _restless(rule: FollowUpRule) -> bool:
-    """Return whether the rule leaves a status, comes back to it at once, and asks for nothing else."""
-    if not rule.after.at_once or rule.since not in (Since.STATUS, Since.SOLVED, Since.CLOSED):
-        return False
-    states = [_STATES[action.kind] for action in rule.do if action.kind in _STATES]
-    if len(set(states)) < 2 or rule.when.fields - {"status"}:  # noqa: PLR2004 there and back
-        return False
-    last = states[-1]
-    if rule.since is not Since.STATUS and rule.since.value != last:
-        return False
-    return rule.when.matches(Facts({"status": lambda: last}))
-
-
-def _opposed(one: FollowUpRule, other: FollowUpRule) -> bool:
-    """Return whether both are about the same moment of the same tickets, and leave them in another status or priority."""
-    if (one.when, one.after, one.since) != (other.when, other.after, other.since):
-        return False
-    ends = [_end(rule) for rule in (one, other)]
-    return any(ends[0][what] != ends[1][what] for what in ends[0].keys() & ends[1].keys())
-
-
-def _end(rule: FollowUpRule) -> dict[str, str]:
-    found = {}
-    for action in rule.do:
-        if action.kind in _STATES:
-            found["status"] = _STATES[action.kind]
-        elif action.set_priority is not None:
-            found["priority"] = action.set_priority.value
-        elif action.assign is not None and action.assign.team is not None:
-            found["team"] = action.assign.team
-    return found
-
-
-_STATES = {
-    "pend": "pending", "hold": "on_hold", "resume": "open", "solve": "solved", "close": "closed", "reopen": "open",
-}  # fmt: skip

@@ -10,7 +10,7 @@ from ticketcore.domain.types import Channel, Level, Priority, SlaTarget, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FIELDS", "OPERATORS", "SLA_STATES", "WEEKDAYS", "Field", "Kind"]
+__all__ = ["ALWAYS_KNOWN", "FIELDS", "OPERATORS", "SLA_STATES", "WEEKDAYS", "Field", "Kind"]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SLA_STATES = ("active", "paused", "fulfilled", "breached", "withdrawn")
@@ -88,6 +88,12 @@ FIELDS: dict[str, Field] = {
     **{f"sla.{target.value}": _choice(f"how far the promise of {target.value} is", SLA_STATES) for target in SlaTarget},
 }
 """Name -> field; all that there are."""
+
+ALWAYS_KNOWN = frozenset({
+    "channel", "status", "tags", "age", "opened", "opened.time", "opened.weekday", "reopens", "replies", "has_attachments",
+    "history.tickets", "history.open", "history.had_agent",
+})  # fmt: skip
+"""The fields that every ticket has; sets of names may be empty."""
 
 _ONE = ("is", "is_not", "in", "not_in")
 _MANY = ("contains", "contains_any", "contains_all", "not_contains")

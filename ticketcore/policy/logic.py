@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ticketcore.policy.checks import NEGATIVE, Check
-from ticketcore.policy.fields import Kind
+from ticketcore.policy.fields import ALWAYS_KNOWN, Kind
 from ticketcore.policy.possible import clash, implies, may_be
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ class _Search:
         if what in opposite:
             return False
         if not more.positive:
+            if what == "known" and field in ALWAYS_KNOWN:
+                return False
             there = [*opposite, *(one for part in _PARTS.get(field, ()) for one in known.get((part, True), ()))]
             self._whole.spend(len(there) + 1)
             return not any(implies(one, what) for one in there)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticketcore.policy.checks import Check
 from ticketcore.policy.facts import Facts
-from ticketcore.policy.fields import FIELDS, Kind
+from ticketcore.policy.fields import ALWAYS_KNOWN, FIELDS, Kind
 from ticketcore.policy.text_match import Words
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def may_be(checks: Sequence[tuple[Check, bool]], zone: tzinfo) -> bool:
     field, kind = checks[0][0].field, checks[0][0].kind
     known = [(check, positive) for check, positive in checks if check.operator != "matches"]
     unknown = [(check, positive) for check, positive in checks if check.operator == "matches"]
-    for value in (None, *_values(kind, field, checks, zone)):
+    unset = () if field in ALWAYS_KNOWN else (None,)
+    for value in (*unset, *_values(kind, field, checks, zone)):
         facts = Facts({field: lambda value=value: value}, zone=zone)  # type: ignore[misc]
         other = isinstance(value, str) and _OTHER in value
         asked = known if other else checks  # another name may fit any expression

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,7 +12,9 @@ from ticketcore.policy.contradictions import dead_rules
 from ticketcore.policy.document import PolicyDocument
 from ticketcore.policy.errors import BadPolicy, Mistake, did_you_mean, shown
 from ticketcore.policy.key_names import keys_at
+from ticketcore.policy.logic import Budget
 from ticketcore.policy.reachable import unreachable
+from ticketcore.policy.unsettled import unsettled
 from ticketcore.policy.yaml_tree import Tree, read_tree
 
 if TYPE_CHECKING:
@@ -44,8 +47,9 @@ def check_policy(text: str, source: str = "document", *, templates: Collection[s
         BadPolicy: as :func:`load_policy`; and with every rule that never counts, and every duration that never passes.
     """
     document, tree = _read(text, source, templates)
-    mistakes = []
-    for dead in (*dead_rules(document), *circles(document), *unreachable(document)):
+    mistakes, budget = [], Budget()
+    dead_ends = (dead_rules(document, budget), unsettled(document, budget), circles(document), unreachable(document))
+    for dead in chain.from_iterable(dead_ends):
         places = [f"line {tree.place(path)[0]}" for path in dead.others]
         problem = dead.problem.replace("{lines}", ", ".join(places))
         path = ".".join(map(str, dead.path))
