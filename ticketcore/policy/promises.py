@@ -90,8 +90,8 @@ def _decisions(clocks: Clocks, found: Course) -> Iterator[PolicyDecision]:
 def _saw(match: Match) -> dict[str, str]:
     asked: Iterable[Any] = match.book.rules.values() if match.rule is None else (match.rule,)
     found = saw([rule.when for rule in asked], match.point.facts)
-    priority = match.point.facts.value("priority")
-    return {"priority": str(priority) if priority is not None else "not set", **found}
+    said = match.point.facts.value("priority") is not None
+    return {"priority": str(match.priority) if said else f"not set: {match.priority}", **found}
 
 
 def _outcome(match: Match) -> dict[str, str]:

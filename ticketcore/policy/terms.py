@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from ticketcore.domain.types import Priority, SlaTarget, Status
+from ticketcore.domain.types import Level, Priority, SlaTarget, Status
 from ticketcore.policy.calendar import Calendar
 from ticketcore.policy.calendar_spec import CalendarSpec
+from ticketcore.policy.first_rule import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,12 +57,14 @@ class Match(NamedTuple):
         point: at which the rule was found.
         rule: the rule; ``None`` where none fitted.
         terms: target -> what the rule promises at the ticket's priority.
+        priority: that priority.
     """
 
     book: Book
     point: Point
     rule: SlaRule | None
     terms: Mapping[SlaTarget, Terms]
+    priority: str
 
     @property
     def calendar(self) -> tuple[str, Calendar] | None:
@@ -82,33 +85,47 @@ class Book:
         document = adopted.document
         self.policy = adopted.name
         self.rules = {rule.rule: rule for rule in document.sla}
+        self.priority = document.priority
         self.default = document.calendar
         self.calendars = {name: _calendar(spec) for name, spec in document.calendars.items()}
         looked_at = {name for rule in document.sla for name in rule.when.fields}
         self.fields = ("priority", *sorted(looked_at - {"priority"}))
-        self._terms: dict[tuple[str, Priority | None], dict[SlaTarget, Terms]] = {}
+        self._terms: dict[tuple[str, str], dict[SlaTarget, Terms]] = {}
 
     def calendar_of(self, rule: SlaRule | None) -> str | None:
         """Return the name of the calendar that counts for *rule*."""
         return (rule.calendar if rule is not None else None) or self.default
 
     def match(self, point: Point, rule: str | None, decided: bool) -> Match:
-        """Return what the ticket is promised at *point*: by *rule* where that was *decided*, else by the first that fits."""
-        found = self.rules.get(rule or "") if decided else self._first(point.facts)
+        """Return what the ticket is promised at *point*: by *rule* where that was *decided*, else by the first that fits.
+
+        Where nobody said its priority yet it is the one that the policy gives: then it does not matter whether a worker
+        came to say so while the ticket could still be given one.
+        """
+        facts = point.facts if point.facts.value("priority") is not None else self._prioritised(point.facts)
+        found = self.rules.get(rule or "") if decided else fitting(tuple(self.rules.values()), facts)
+        priority = facts.value("priority")
         if found is None:
-            return Match(self, point, None, {})
-        priority = point.facts.value("priority")
+            return Match(self, point, None, {}, priority)
         key = found.rule, priority
         terms = self._terms.get(key)
         if terms is None:
             terms = self._terms[key] = self._promises(found, priority)
-        return Match(self, point, found, terms)
+        return Match(self, point, found, terms, priority)
 
-    def _first(self, facts: Facts) -> SlaRule | None:
-        return next((rule for rule in self.rules.values() if rule.when.matches(facts)), None)
+    def _prioritised(self, facts: Facts) -> Facts:
+        rule = fitting(self.priority.rules, facts)
+        impact, urgency = facts.value("impact"), facts.value("urgency")
+        if rule is not None:
+            priority = rule.set.priority
+        elif impact is not None and urgency is not None:
+            priority = self.priority.matrix.pairs[Level(impact), Level(urgency)]
+        else:
+            priority = self.priority.default
+        return facts.but({"priority": priority})
 
-    def _promises(self, rule: SlaRule, priority: str | None) -> dict[SlaTarget, Terms]:
-        targets = rule.targets.get(Priority(priority)) if priority is not None else None
+    def _promises(self, rule: SlaRule, priority: str) -> dict[SlaTarget, Terms]:
+        targets = rule.targets.get(Priority(priority))
         name = self.calendar_of(rule)
         if targets is None or name is None:
             return {}

@@ -106,6 +106,16 @@ def late_worker() -> None:
 
 
 @row
+def over_before_any_worker_came() -> None:
+    closed = Life(PLAIN).at("09:00").opened(priority=None).at("11:00").answered().at("12:00").solved().closed()
+    assert closed.look("+3 12:00").story() == [
+        "first_reply applied due 10:00", "resolution applied due 17:00", "first_reply breached 10:00", "resolution fulfilled 12:00",
+    ]  # fmt: skip
+    merged_ = Life(PLAIN).at("09:00").opened(priority=None).at("11:00").merged().look("+3 12:00")
+    assert merged_.story("first_reply") == ["applied due 10:00", "breached 10:00"]
+
+
+@row
 def business_times() -> None:
     life = Life(PLAIN).at("16:00").opened().at("+1 09:30").answered().pended().look("+1 09:30")
     [first] = life.measured()

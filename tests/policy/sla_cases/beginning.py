@@ -177,9 +177,15 @@ def first_rule_that_fits() -> None:
 @row
 def no_priority() -> None:
     life = Life(PLAIN).at("09:00").opened(priority=None).look("09:10")
-    assert life.story() == []
-    life.at("09:40").prioritised("normal").look("09:40")
     assert life.story("first_reply") == ["applied due 10:00"]
+    assert life.decisions()[0].saw == {"priority": "not set: normal"}
+    life.at("09:20").prioritised("normal").look("09:20")
+    assert life.story("first_reply") == ["applied due 10:00"]
+    urgent = (
+        f"{PLAIN}priority: {{rules: [{{rule: chat, when: {{field: channel, is: chat}}, set: {{priority: high}}}}]}}\n"
+    )
+    life = Life(urgent).at("09:00").opened(priority=None, channel=Channel.CHAT).look("09:10")
+    assert life.story("first_reply") == ["applied due 09:30"]
 
 
 @row
