@@ -21,6 +21,7 @@ from ticketcore.errors import ConfigurationError
 from workers.observing.health import Health
 from workers.observing.server import serving
 from workers.observing.settings import ObservingSettings
+from workers.observing.stores import Stores
 
 
 def test_a_part_without_a_sign_of_life_is_a_reason_that_names_its_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +42,19 @@ def test_a_part_without_a_sign_of_life_is_a_reason_that_names_its_trouble(monkey
     now[0] += 30.5
     assert "refused" not in str(health.report())
     assert health.report()[0] is False
+
+
+def test_servers_are_asked_often_enough_for_one_slow_answer_to_be_no_alarm() -> None:
+    questions: list[None] = []
+    stop = threading.Event()
+
+    def asked() -> None:
+        questions.append(None)
+        if len(questions) == 3:
+            stop.set()
+
+    Stores(Health(0.3, "kafka"), (), kafka=asked).start(stop)
+    assert stop.wait(4)  # five seconds lie between two questions where the timeout is long
 
 
 def test_the_server_answers_health_metrics_and_nothing_else() -> None:

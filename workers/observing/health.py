@@ -19,6 +19,8 @@ class Health:
 
     def __init__(self, timeout: float, *parts: str) -> None:
         self._timeout = timeout
+        self.asked_every = timeout / 3
+        """Seconds after which a server is to be asked again at the latest, so that one slow answer is no false alarm."""
         self._seen = dict.fromkeys(parts, time.monotonic())
         self._troubles: dict[str, str] = {}
         self._mutex = threading.Lock()

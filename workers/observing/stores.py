@@ -120,8 +120,9 @@ class Stores(Collector):
 
     def start(self, stop: threading.Event) -> None:
         """Read until *stop* is set."""
+        every = min(_EVERY, self._health.asked_every)
         for work in (self._read_stores, *([self._ask_kafka] if self._kafka else [])):
-            threading.Thread(target=_repeat, args=(work, stop), daemon=True, name="ticketcore-metrics").start()
+            threading.Thread(target=_repeat, args=(work, every, stop), daemon=True, name="ticketcore-metrics").start()
 
     def collect(self) -> Iterable[Metric]:
         """Return the gauges as they were last read."""
@@ -275,7 +276,7 @@ def _lag_within(connection: Connection, held: int, until: int, partition: int, p
     return max(1, len(ages) + beyond // partitions), ages[0] if ages else rows[-1][2]
 
 
-def _repeat(work: Callable[[], None], stop: threading.Event) -> None:
+def _repeat(work: Callable[[], None], every: float, stop: threading.Event) -> None:
     while not stop.is_set():
         work()
-        stop.wait(_EVERY)
+        stop.wait(every)
