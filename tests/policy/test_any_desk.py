@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from hypothesis import given, note
@@ -24,11 +25,16 @@ class Known(NamedTuple):
     languages: tuple[str, ...] = ()
     capacity: int | None = None
     present: bool = True
+    until: datetime | None = None
+
+    def is_there(self, at: datetime) -> bool:
+        return self.present or (self.until is not None and self.until <= at)
 
 
 class Given(NamedTuple):
-    """A ticket that rules gave to an agent: to whom, of which team, with how many tickets before; what the ticket needs."""
+    """A ticket that rules gave to an agent: when, to whom, of which team, with how many tickets before; what the ticket needs."""
 
+    at: datetime
     agent: str
     team: str
     load: int
@@ -55,7 +61,9 @@ class Fold:
                 values["languages"] = tuple(values["languages"] or ())
                 self._change(fields, **values)
             elif entry.topic == "agent.presence_changed":
-                self._change(fields, present=fields["present"])
+                until: Any = fields.get("until")
+                at = None if until is None else datetime.fromisoformat(until)
+                self._change(fields, present=fields["present"], until=at)
             elif what == "opened":
                 ticket |= {"status": "new", "team": fields.get("team_id"), "agent": fields.get("agent_id")}
                 ticket |= {"language": fields.get("language"), "who": fields.get("agent_id") and "person"}
@@ -72,7 +80,7 @@ class Fold:
                     mine = ticket.get("rule") == "billing" and fields["team_id"] == "accounts"
                     self.given.append(
                         Given(
-                            str(agent), str(fields["team_id"]), load, self.agents.get(str(agent)),
+                            entry.occurred_at or day.now, str(agent), str(fields["team_id"]), load, self.agents.get(str(agent)),
                             needs.get(str(entry.number), frozenset()) if mine else frozenset(),
                             ticket["language"] if mine else None,
                         )
@@ -100,8 +108,9 @@ described = st.tuples(
 acts = st.one_of(
     opening, opening, described,
     st.tuples(st.sampled_from(["away", "back"]), agents),
+    st.tuples(st.just("away"), agents, st.sampled_from([1, 2, 3])),
+    st.tuples(st.just("works"), st.sampled_from([0, 0.5, 1, 2])),
     st.tuples(st.sampled_from(["solve", "pend", "resume", "reopen", "unassign", "give"]), numbers, agents),
-    st.tuples(st.just("works")),
 )  # fmt: skip
 
 
@@ -115,7 +124,7 @@ def act(day: Day, tickets: list[str], what: str, *more: Any) -> None:
     elif what in ("away", "back"):
         getattr(day, what)(*more)
     elif what == "works":
-        day.works()
+        day.works(*more)
     elif tickets:
         ticket = tickets[more[0] % len(tickets)]
         status = day.ticket(ticket).status
@@ -140,7 +149,7 @@ def test_whatever_happens_whom_rules_gave_a_ticket_could_take_it_and_none_is_now
     log = Fold(day)
     for one in log.given:
         assert one.known is not None, "an agent whom nobody described"
-        assert one.known.present
+        assert one.known.is_there(one.at)
         assert one.known.capacity is None or one.load < one.known.capacity
         assert one.team in one.known.teams
         assert one.known.skills >= one.skills
@@ -149,7 +158,7 @@ def test_whatever_happens_whom_rules_gave_a_ticket_could_take_it_and_none_is_now
         if ticket["status"] in WORKED:
             assert ticket["team"] or ticket["who"] == "person", f"{number} is nowhere"
             holder = log.agents.get(ticket["agent"] or "")
-            assert holder is None or holder.present, f"{number} lies with an absent agent"
+            assert holder is None or holder.is_there(day.now), f"{number} lies with an absent agent"
     assert not day.manager.store.letters()
     assert_nobody_waits_for_who_is_free(day, log)
     head = day.core.log.head()
@@ -167,7 +176,7 @@ def assert_nobody_waits_for_who_is_free(day: Day, log: Fold) -> None:
         mine = ticket.get("rule") == "billing" and ticket["team"] == "accounts"
         gave_back = day.decisions(number)[-1]["saw"].get("gave back") if day.decisions(number) else None
         for name, known in log.agents.items():
-            able = ticket["team"] in known.teams and known.present and name != gave_back
+            able = ticket["team"] in known.teams and known.is_there(day.now) and name != gave_back
             able &= not mine or ("refunds" in known.skills)
             able &= not mine or ticket["language"] is None or speaks(known.languages, ticket["language"])
             has_room = known.capacity is None or log.load(name) < known.capacity

@@ -196,6 +196,23 @@ def test_waiting_tickets_are_given_out_when_an_agent_comes_or_has_room_again(
     assert [state(core, one).agent_id for one in (first, second)] == ["ana", "ana"]
 
 
+def test_who_waits_is_woken_when_an_absence_ends_that_was_said_after_they_began_to_wait(
+    core: TicketCore, manager: PolicyManager, clock: Clock
+) -> None:
+    core.describe_agent("ana", by=LEAD, teams=["desk"])
+    core.set_presence("ana", by=DESK, present=False, occurred_at=clock.now)
+    ticket = opened(core, clock)
+    manager.catch_up()
+    core.set_presence("ana", by=DESK, present=False, until=clock.now + 3 * HOUR, occurred_at=clock.now)
+    manager.catch_up()
+    clock.now += 2 * HOUR
+    assert manager.catch_up().commands == 1  # the section that tells
+    assert state(core, ticket).agent_id is None
+    clock.now += HOUR
+    manager.catch_up()
+    assert state(core, ticket).agent_id == "ana"
+
+
 def test_tickets_of_an_agent_who_leaves_go_to_others_and_two_of_one_batch_see_each_other(
     core: TicketCore, manager: PolicyManager, clock: Clock
 ) -> None:

@@ -300,6 +300,30 @@ def back_by_themself(day: Day) -> None:
 
 
 @row
+def return_told_later(day: Day) -> None:
+    day.agent("ana")
+    day.away("ana")
+    ticket = day.open_and_work()
+    day.away("ana", hours=4)
+    day.works()
+    day.works(hours=4.1)
+    assert day.owner(ticket) == ("desk", "ana")
+
+
+@row
+def leaves_for_a_while(day: Day) -> None:
+    day.agent("ana", capacity=1)
+    day.agent("bob", capacity=1)
+    _, second, waits = (day.open_and_work() for _ in range(3))
+    day.away("bob", hours=4)
+    day.does("solve", second)
+    day.works()
+    assert day.owner(waits) == ("desk", None)
+    day.works(hours=4.1)
+    assert day.owner(waits) == ("desk", "bob")
+
+
+@row
 def most_urgent_first(day: Day) -> None:
     day.agent("ana", capacity=1)
     day.open_and_work()

@@ -252,7 +252,7 @@ class _Work:
             done.append(self._done(ticket, plans[number]))
         outcomes = self._batch.finish(done, self._to_wake() if free else (), self._now)
         if changed:
-            self._batch.rest()
+            self._batch.rest(self._desk.next_return())
         recorded = sum(isinstance(outcome, Appended) for outcome in outcomes)
         return Counts(
             tickets=len(tickets),

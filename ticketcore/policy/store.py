@@ -127,8 +127,11 @@ class Batch(Protocol):
         holds. The desk is locked.
         """
 
-    def rest(self) -> None:
-        """Note that waiting tickets were looked at since agents changed. The desk is locked."""
+    def rest(self, until: datetime | None) -> None:
+        """Note that waiting tickets were looked at since agents changed, and let them be due at *until*. The desk is locked.
+
+        *until*: when the next absent agent is back by themself. Who waits did not know of that one before.
+        """
 
 
 class PolicyStore(Protocol):

@@ -155,5 +155,7 @@ class _Batch:
         store._let(now, wake)
         return found
 
-    def rest(self) -> None:
+    def rest(self, until: datetime | None) -> None:
+        if until is not None:
+            self._store._let(until, [id_ for id_, one in self._store._seen.items() if one.wish is not None])
         self._store._changed = False

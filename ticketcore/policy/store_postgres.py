@@ -75,6 +75,10 @@ _WAKE = """
 UPDATE log.policy_tickets SET due_at = least(due_at, %b) WHERE ticket_id IN (
     SELECT ticket_id FROM log.policy_tickets WHERE ticket_id = ANY (%b) FOR UPDATE SKIP LOCKED)
 """
+_AT_RETURN = """
+UPDATE log.policy_tickets SET due_at = least(due_at, %b) WHERE ticket_id IN (
+    SELECT ticket_id FROM log.policy_tickets WHERE wish IS NOT NULL FOR UPDATE SKIP LOCKED)
+"""
 _RETRY = """
 WITH found AS (SELECT t.ticket_id FROM log.policy_tickets t JOIN log.policy_dead_letters d USING (ticket_id)
     WHERE ticket_id = ANY (%b) ORDER BY ticket_id FOR UPDATE OF t),
@@ -244,7 +248,9 @@ class _Batch:
         many(_TURN, turns)
         return found
 
-    def rest(self) -> None:
+    def rest(self, until: datetime | None) -> None:
+        if until is not None:
+            self._cursor.execute(_AT_RETURN, (until,))
         self._cursor.execute("UPDATE log.policy_desk SET changed = false WHERE changed")
 
 
