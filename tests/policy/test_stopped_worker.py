@@ -20,6 +20,10 @@ from ticketcore.policy.steps import Step, View
 pytestmark = pytest.mark.servers
 
 
+def waits_for_nobody(_: View) -> None:
+    """It is the section that gives tickets to agents, as the engine sees it."""
+
+
 def test_another_worker_does_what_one_holds_that_fell_silent_and_that_one_goes_on_once_it_wakes(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,7 +45,10 @@ def test_another_worker_does_what_one_holds_that_fell_silent_and_that_one_goes_o
         core.adopt_policy(POLICY, by=LEAD, effective_at=datetime.now(UTC) - timedelta(minutes=4))
         ticket = core.open_ticket(by=Actor.system("form"), channel="form", body="It is dark.")
         first, second = (
-            PolicyManager(core, sections=(Part(Section.ROUTING, steps),)) for steps in (falls_silent, route)
+            PolicyManager(
+                core, sections=(Part(Section.ROUTING, steps, None, waits_for_nobody),)
+            )  # asked under the desk's lock
+            for steps in (falls_silent, route)
         )
         thread = threading.Thread(target=lambda: first.run(stop, poll=0.05, on_retry=retried))
         thread.start()

@@ -40,7 +40,7 @@ from ticketcore.store.port import Appended
 from ticketcore.store.postgres import PostgresLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from threading import Event as Signal
     from uuid import UUID
 
@@ -236,20 +236,22 @@ class _Work:
                 plan = self._plan(ticket)
                 if isinstance(plan, Exception) or not _touches_desk(plan, ticket.seen):
                     plans[number] = plan
+        # All that needs no desk is done before its lock: workers wait there for each other.
+        begun = {n: self._begin(one) for n, one in enumerate(tickets) if n not in plans and one.agent_id is None}
+        ready = {number: self._done(tickets[number], plan) for number, plan in plans.items()}
         free = changed = self._batch.lock_desk()
         if before is not None and before != self._manager.agents():
             # Somebody came or left meanwhile, and whoever woke their tickets passed over those that are held here.
-            plans.clear()
-        if changed or len(plans) < len(tickets):
+            ready.clear()
+        if changed or len(ready) < len(tickets):
             self._look()
-        done: list[Done] = []
-        order, begun = self._order(tickets, plans)
-        for number in order:
+        for number in self._order(tickets, ready, begun):
             ticket = tickets[number]
-            if number not in plans:
-                plans[number] = plan = self._plan(ticket, begun.get(number))
+            if number not in ready:
+                plan = self._plan(ticket, begun.get(number))
                 free |= isinstance(plan, Plan) and self._follow(ticket.seen, plan)
-            done.append(self._done(ticket, plans[number]))
+                ready[number] = self._done(ticket, plan)
+        done = list(ready.values())
         outcomes = self._batch.finish(done, self._to_wake() if free else (), self._now)
         if changed:
             self._batch.rest(self._desk.next_return())
@@ -263,22 +265,20 @@ class _Work:
         )
 
     def _order(
-        self, tickets: Sequence[_Ticket], plans: Mapping[int, Plan | Exception]
-    ) -> tuple[list[int], dict[int, Planning | Exception]]:
-        """Return in which order tickets are planned and recorded, and the plans that were begun for it.
+        self, tickets: Sequence[_Ticket], ready: Collection[int], begun: Mapping[int, Planning | Exception]
+    ) -> list[int]:
+        """Return in which order those that are not ready are planned and recorded.
 
         Those that have an agent before others are given to them; of the others the most urgent first, as its rules have it.
         """
-        others = [n for n, one in enumerate(tickets) if n not in plans and one.agent_id is None]
-        begun = {number: self._begin(tickets[number]) for number in others} if len(others) > 1 else {}
         orders: dict[int, tuple[Any, ...]] = {}
         for number, planning in begun.items():
             wish = None if isinstance(planning, Exception) else planning.wish
             orders[number] = () if wish is None else wish.order
-        order = sorted(
-            range(len(tickets)), key=lambda n: (n not in plans, n in others, not orders.get(n), orders.get(n, ()))
+        return sorted(
+            (number for number in range(len(tickets)) if number not in ready),
+            key=lambda n: (n in begun, not orders.get(n), orders.get(n, ())),
         )
-        return order, begun
 
     def _follow(self, seen: Seen, plan: Plan) -> bool:
         """Bring the desk up to what *plan* does; return whether others who wait may be served now."""
