@@ -45,6 +45,9 @@ def test_a_document_with_mistakes_is_not_adopted(core: TicketCore) -> None:
     routing = "".join(f"- {{rule: {name}, when: {rule}, team: desk}}\n" for name in "ab")
     with pytest.raises(BadPolicy, match=r"line 6, column 3 \(routing.1\): the rule 'b' never counts: .*'a' \(line 5\)"):
         core.adopt_policy(f"{DOCUMENT}routing:\n{routing}", by=LEA)
+    remind = "follow_up:\n- {rule: remind, when: {}, after: 1d, do: [{mail: remindr}]}\n"
+    with pytest.raises(BadPolicy, match=r"the template 'remindr' is not defined.*did you mean reminder?"):
+        core.adopt_policy(DOCUMENT + remind, by=LEA)
     assert list(core.policies(by=ANA)) == []
 
 

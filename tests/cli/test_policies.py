@@ -32,11 +32,21 @@ def test_a_document_is_checked_without_a_data_base(own_cli: Cli) -> None:
     (own_cli.folder / "latin.yaml").write_bytes(b"name: a\n# \xfc\n")
     assert "line 2 of latin.yaml is b'\\xfc', expected UTF-8" in own_cli.fails(2, "policy", "check", "latin.yaml")
     assert "No such file" in own_cli.fails(2, "policy", "check", "none.yaml")
+    (own_cli.folder / "mail.yaml").write_text(default_policy().replace("mail: closing", "mail: parting"), "utf-8")
+    done = own_cli("policy", "check", "mail.yaml")
+    said = done.stderr
+    assert done.returncode == 2
+    assert "the template 'parting' is not defined, expected one of closing, escalated, reminder, survey" in said
+    (own_cli.folder / "own" / "en" / "notices").mkdir(parents=True)
+    (own_cli.folder / "own" / "en" / "notices" / "parting.txt").write_text("Goodbye.\n", "utf-8")
+    own_cli.settings["TICKETCORE_MAIL_TEMPLATES"] = "own"
+    assert "mail.yaml can be adopted" in own_cli.ok("policy", "check", "mail.yaml")
 
 
 @pytest.mark.usefixtures("desk")
 def test_documents_are_adopted_compared_and_shown(own_cli: Cli) -> None:
     assert "ticketcore policy adopt default" in own_cli.fails(4, "policy", "show")
+    assert "ticketcore policy adopt default" in own_cli.fails(4, "policy", "diff", "default")
     assert "expected no time before now" in own_cli.fails(2, "policy", "adopt", "default", "--effective", "2026-01-01")
     assert "adopted as version 1, in force from" in own_cli.ok("policy", "adopt", "default", "--note", "first")
     assert own_cli.ok("policy", "adopt", "default") == "nothing to do: version 1 says the same\n"

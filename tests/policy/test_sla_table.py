@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy.life import CALENDARS
+from tests.policy.life import CALENDARS, Life
 from tests.policy.sla_cases import CASES
 from ticketcore.policy.source import check_policy
 
@@ -35,3 +35,9 @@ def test_the_rule_of_the_page_can_be_adopted() -> None:
     (rule,) = re.findall(r"^```yaml\n(.*?)^```", HEAD, re.DOTALL | re.MULTILINE)
     [found] = check_policy(f"name: page\n{CALENDARS}{rule}").sla
     assert [warn.percent or warn.left for warn in found.warn] == [80, timedelta(minutes=15)]
+
+
+def test_a_decision_tells_what_is_promised_in_hours_as_a_day_of_working_time_is_none_of_24() -> None:
+    rule = "{rule: all, when: {}, targets: {normal: {first_reply: 90m, resolution: 80h}}}"
+    decided = Life(f"name: page\n{CALENDARS}sla:\n  - {rule}\n").opened().look().decisions()
+    assert [(one.outcome["first_reply"], one.outcome["resolution"]) for one in decided] == [("1h30m", "80h")]

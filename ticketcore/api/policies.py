@@ -14,6 +14,7 @@ from ticketcore.domain.decide_policy import AGENT
 from ticketcore.domain.policies import Adoption, Policies
 from ticketcore.execution import Options, Recorded
 from ticketcore.ids import policy_id
+from ticketcore.intake.templating import Templates
 from ticketcore.permissions import Action, Facts, check
 
 if TYPE_CHECKING:
@@ -44,14 +45,15 @@ class PolicyCommands(Api):
         Adopting what is in force then already records nothing.
 
         Raises:
-            BadPolicy: the document can't be taken; with every mistake, by line and column.
+            BadPolicy: the document can't be taken, or names a template of mails that there is none of; with every
+                mistake, by line and column.
             InvalidCommand: *effective_at* is past, and the log is not empty.
         """
         from ticketcore.policy.source import check_policy  # takes 80 ms, and most processes adopt none
 
         given: object = document
         if isinstance(given, str) and not is_blank(given):
-            check_policy(given)
+            check_policy(given, templates=Templates(self._settings.mail_templates).names("notices"))
         return self._do(
             policy_commands.AdoptPolicy, by, options, policies=policy_id(self._log.name), document=document,
             effective_at=effective_at, note=note,

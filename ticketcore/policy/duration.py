@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, PlainSerializer
 from ticketcore.policy.errors import shown
 from ticketcore.policy.names import unfit
 
-__all__ = ["BusinessDuration", "Duration", "PositiveDuration", "format_duration", "parse_duration"]
+__all__ = ["BusinessDuration", "Duration", "PositiveDuration", "format_business", "format_duration", "parse_duration"]
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _FORM = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
@@ -69,7 +69,8 @@ def _business(value: object) -> timedelta:
     return _positive(value)
 
 
-def _business_text(duration: timedelta) -> str:
+def format_business(duration: timedelta) -> str:
+    """Return working time in hours, minutes and seconds: how many hours make a day is its calendar's matter."""
     hours, left = divmod(int(duration.total_seconds()), 3_600)
     return (f"{hours}h" if hours else "") + (format_duration(timedelta(seconds=left)) if left or not hours else "")
 
@@ -78,5 +79,5 @@ Duration = Annotated[timedelta, BeforeValidator(_any), PlainSerializer(format_du
 """Elapsed time, 0s to 3650d."""
 PositiveDuration = Annotated[timedelta, BeforeValidator(_positive), PlainSerializer(format_duration, return_type=str)]
 """Elapsed time, more than 0s."""
-BusinessDuration = Annotated[timedelta, BeforeValidator(_business), PlainSerializer(_business_text, return_type=str)]
+BusinessDuration = Annotated[timedelta, BeforeValidator(_business), PlainSerializer(format_business, return_type=str)]
 """Working time of a calendar, more than 0s, in hours, minutes and seconds."""

@@ -74,6 +74,11 @@ OwnCalendar = Annotated[CalendarName | None, AfterValidator(_own_or_default), Fi
 """Left out: the document's own, which then must name one."""
 TeamName = Annotated[Label, AfterValidator(_defined("team", "teams", "add it to teams"))]
 ChecklistName = Annotated[Label, AfterValidator(_defined("checklist", "checklists", "add it to checklists"))]
-TemplateName = Annotated[Label, AfterValidator(_defined("template", "templates", "write it, or name another"))]
+TemplateName = Annotated[
+    Label,
+    AfterValidator(
+        _defined("template", "templates", "write it into the folder TICKETCORE_MAIL_TEMPLATES, or name another")
+    ),
+]
 Addressee = Annotated[Label, AfterValidator(_addressee)]
 """``team:NAME`` or ``agent:NAME``."""

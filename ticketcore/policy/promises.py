@@ -16,7 +16,7 @@ from ticketcore.domain.types import SlaTarget
 from ticketcore.policy.clocks import NO_RULE
 from ticketcore.policy.conditions import saw
 from ticketcore.policy.courses import Entry, course
-from ticketcore.policy.duration import format_duration
+from ticketcore.policy.duration import format_business
 from ticketcore.policy.measures import measures
 from ticketcore.policy.steps import Step
 
@@ -98,7 +98,7 @@ def _outcome(match: Match) -> dict[str, str]:
     outcome = {"policy": match.book.policy}
     for target, terms in match.terms.items():
         outcome["calendar"] = terms.calendar_name
-        outcome[target.value] = format_duration(terms.promised)
+        outcome[target.value] = format_business(terms.promised)
     return outcome
 
 

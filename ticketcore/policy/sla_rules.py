@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_serializer, model_validator
 
 from ticketcore.domain.types import Frozen, Priority, SlaTarget, Status
-from ticketcore.policy.duration import BusinessDuration, format_duration, parse_duration
+from ticketcore.policy.duration import BusinessDuration, format_business, format_duration, parse_duration
 from ticketcore.policy.errors import shown
 from ticketcore.policy.names import OwnCalendar, unfit
 from ticketcore.policy.sections import Rule
@@ -108,6 +108,6 @@ class SlaRule(Rule):
             longest = max(targets.promised.values())
             for warn in self.warn:
                 if warn.left is not None and warn.left >= longest:
-                    problem = f"it warns {format_duration(warn.left)} before, and promises {format_duration(longest)}"
+                    problem = f"it warns {format_business(warn.left)} before, and promises {format_business(longest)}"
                     raise unfit(problem, "less than every priority's longest promise", "warn later, or by percent")
         return self

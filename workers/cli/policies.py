@@ -12,12 +12,11 @@ import typer
 from ticketcore.domain.types import Role
 from ticketcore.errors import InvalidCommand, NotFound
 from ticketcore.policy.shipped import default_policy
-from ticketcore.policy.source import check_policy
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
 from workers.cli.output import print_json, say, table
 from workers.cli.policy_checklists import checklists_of, print_checklists
 from workers.cli.policy_dry_run import dry_run_command
-from workers.cli.policy_files import File, text_of
+from workers.cli.policy_files import File, checked, text_of
 from workers.cli.policy_letters import app as letters
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ CLOCKS = frozenset({
 def check_(file: File, json: JsonOption = False) -> None:
     """Check a document: every mistake with line and column, and rules that can never count. Needs no data base."""
     text = text_of(file)
-    document = check_policy(text, file)
+    document = checked(text, file)
     sections = {
         name: len(getattr(document, name))
         for name in ("calendars", "teams", "classification", "routing", "sla", "follow_up", "checklists")
@@ -66,15 +65,18 @@ def diff(
 ) -> None:
     """Compare a document with an adopted one, line by line. Ends with 1 where they differ."""
     text = text_of(file)
-    check_policy(text, file)
+    checked(text, file)
     with opened() as core:
         adopted = core.policies(by=actor(as_, Role.OPERATOR))
-    before = _version(adopted, version) if version is not None else _in_force(adopted, datetime.now(UTC))
+    now = datetime.now(UTC)
+    before = _version(adopted, version) if version is not None else _in_force(adopted, now)
+    if before is None:
+        raise _nothing_in_force(adopted, now)
     lines = _compared(before, text, file)
     if json:
-        print_json({"version": before and before.version, "differs": bool(lines), "lines": lines})
+        print_json({"version": before.version, "differs": bool(lines), "lines": lines})
     else:
-        _print(lines or [f"{file} is what version {before.version} says" if before else "nothing to compare"])
+        _print(lines or [f"{file} is what version {before.version} says"])
     if lines:
         raise typer.Exit(1)
 
@@ -93,7 +95,7 @@ def adopt(
 ) -> None:
     """Put a document in force; says what changes. What is past stays as it was decided."""
     text = text_of(file)
-    check_policy(text, file)
+    checked(text, file)
     at, by = parse_time(effective, "--effective", parse_zone(zone)), actor(as_, Role.OPERATOR)
     with opened() as core:
         before = _in_force(core.policies(by=by), at or datetime.now(UTC))
@@ -133,8 +135,7 @@ def show(
         adopted = core.policies(by=actor(as_, Role.OPERATOR))
     found = _version(adopted, version) if version is not None else _in_force(adopted, instant)
     if found is None:
-        which = f"in force at {cell(instant)} UTC"
-        raise NotFound("policy", which, "adopt one: ticketcore policy adopt default" if not adopted else _list(adopted))
+        raise _nothing_in_force(adopted, instant)
     if json:
         print_json({**_facts(found), "document": found.document})
         return
@@ -200,6 +201,11 @@ def _pairs(values: Mapping[str, Any] | None) -> str:
 def _in_force(adopted: Sequence[Adoption], at: datetime) -> Adoption | None:
     due = [one for one in adopted if one.effective_at <= at]
     return max(due, key=lambda one: (one.effective_at, one.version), default=None)
+
+
+def _nothing_in_force(adopted: Sequence[Adoption], at: datetime) -> NotFound:
+    remedy = "adopt one: ticketcore policy adopt default" if not adopted else _list(adopted)
+    return NotFound("policy", f"in force at {cell(at)} UTC", remedy)
 
 
 def _version(adopted: Sequence[Adoption], version: int) -> Adoption:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ticketcore.errors import InvalidCommand
+from ticketcore.intake.templating import Templates
 from ticketcore.policy.shipped import default_policy
+from ticketcore.policy.source import check_policy
+from workers.cli.common import settings
 
-__all__ = ["File", "text_of"]
+if TYPE_CHECKING:
+    from ticketcore.policy.document import PolicyDocument
+
+__all__ = ["File", "checked", "text_of"]
 
 File = Annotated[
     str,
@@ -31,3 +37,12 @@ def text_of(file: str) -> str:
         raise InvalidCommand(
             "read a policy", f"line {line} of {file}", raw[error.start : error.start + 1], "UTF-8", "save it so"
         ) from None
+
+
+def checked(text: str, file: str) -> PolicyDocument:
+    """Return the policy that *text* states, where it can be adopted here: with the templates of mails that there are.
+
+    Raises:
+        BadPolicy: with every mistake, by line and column.
+    """
+    return check_policy(text, file, templates=Templates(settings().mail_templates).names("notices"))
