@@ -134,3 +134,18 @@ def test_two_robots_do_not_write_to_each_other(core: TicketCore, server: Mailser
         assert intake.receive_mail(answer, recipients=["support@example.org"]).outcome is Outcome.IGNORED
     assert send(core, server) == []
     assert topics(core, ticket).count("commented") == 1
+
+
+def test_what_comes_to_where_our_mails_return_to_is_a_programs_even_where_it_does_not_say_so(
+    core: TicketCore, server: Mailserver, intake: Intake
+) -> None:
+    ticket = opened(intake)
+    send(core, server)
+    reply(core, ticket, "Bitte starten Sie ihn neu.")
+    (mail,) = send(core, server)
+    answers_at = mail.message["Reply-To"].addresses[0].addr_spec
+    written = PROGRAMS["drops both"].to(mail, "Ich bin nicht da.").replace(answers_at.encode(), mail.sender.encode())
+    taken = intake.receive_mail(written, recipients=[mail.sender])
+    assert (taken.outcome, taken.reason, taken.ticket) == (Outcome.IGNORED, "auto_reply", ticket)
+    person = PROGRAMS["gmail"].to(mail, "Danke.")
+    assert intake.receive_mail(person, recipients=[mail.sender, answers_at]).outcome is Outcome.COMMENT

@@ -27,6 +27,7 @@ SIGNS = {
     "gmail": (("Auto-Submitted", "auto-replied"), ("Precedence", "bulk"), ("X-Autoreply", "yes")),
     "exchange": (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")),
     "an old program": (("Precedence", "auto_reply"), ("X-Autorespond", "Re: your mail")),
+    "one that says nothing": (),
 }
 """How programs mark absence notes."""
 FIGHT = """
@@ -70,9 +71,10 @@ def open_desk(
 def absent(desk: Mailing, mail: Delivered) -> None:
     """Let each program answer a mail of ours, to the envelope's sender (RFC 3834, 4) and to the address for replies."""
     for number, (program, extra) in enumerate(SIGNS.items()):
-        for to in (mail.sender, mail.message["Reply-To"].addresses[0].addr_spec):
+        for to in (mail.sender, mail.message["Reply-To"].addresses[0].addr_spec)[: 2 if extra else 1]:
             id_ = f"<{number}.{len(desk.sent())}.{to}>"
             raw = PROGRAMS["keeps in-reply-to only"]._replace(extra=extra, message_id=id_).to(mail, ABSENT)
+            raw = raw.replace(mail.message["Reply-To"].addresses[0].addr_spec.encode(), to.encode())
             taken = desk.takes(raw, to)
             assert (taken.outcome, taken.reason) == (Outcome.IGNORED, "auto_reply"), program
 

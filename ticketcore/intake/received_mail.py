@@ -73,13 +73,17 @@ def received_mail(
         authentication = Authentication.UNKNOWN  # it is of our own address; whom a form names is anybody's word
     assurance = Assurance.VERIFIED if authentication is Authentication.PASSED else Assurance.UNVERIFIED
     identity = None if sender is None else _identity(sender.address, assurance)
+    to = tuple(_recipients(mail, recipients))
+    automatic, returned = _automatic(mail, sender), _only_returned(to, own, tokens)
+    if returned and automatic in (Automatic.ORDINARY, Automatic.BULK):
+        automatic = Automatic.AUTO_REPLY
     # Built without being checked: what parse_mail() gives is storable, and checking costs as much as parsing does.
     return InboundMessage.model_construct(
         _FIELDS,
         channel=Channel.MAIL,
         identities=() if identity is None else (identity,),
         name=(sender.name or None) if sender else None,
-        recipients=tuple(_recipients(mail, recipients)),
+        recipients=to,
         subject=mail.subject or None,
         text=mail.text or None,
         attachments=tuple(
@@ -90,8 +94,12 @@ def received_mail(
         message_id=mail.message_id or None,
         in_reply_to=mail.in_reply_to,
         references=mail.references,
-        automatic=_automatic(mail, sender),
-        signs=tuple(dict.fromkeys(_label(found.rule) for found in (*mail.evidence, *_unasked(mail, sender)))),
+        automatic=automatic,
+        signs=tuple(
+            dict.fromkeys(
+                (*(_label(found.rule) for found in (*mail.evidence, *_unasked(mail, sender))), *returned),
+            )
+        ),
         own=any(
             found.rule == "own-header" and (tokens is None or tokens.tickets_in(found.value)) for found in mail.loop
         ),
@@ -166,6 +174,17 @@ def _recipients(mail: ParsedMail, envelope: Iterable[str]) -> Iterable[Recipient
     ):
         found.update(dict.fromkeys((kind, address.lower()) for address in addresses if address))
     return (Recipient.model_construct(_RECIPIENT, kind=kind, address=address) for kind, address in found)
+
+
+def _only_returned(to: Iterable[Recipient], own: Collection[str], tokens: Tokens | None) -> tuple[str, ...]:
+    """Return the sign that a mail went to where our mails return to and nowhere else of ours: programs answer there (RFC 3834,
+    4), and people where our mails say that they are to (Reply-To).
+    """
+    addresses = [one.address for one in to]
+    if tokens is None or not any(map(tokens.bounce_of_address, addresses)):
+        return ()
+    ours = (one for one in addresses if one in own or tokens.ticket_of_address(one) is not None)
+    return ("return-address",) if all(map(tokens.bounce_of_address, ours)) else ()
 
 
 def _unasked(mail: ParsedMail, sender: Mailbox | None) -> list[Evidence]:
