@@ -19,7 +19,7 @@ MANY = 1_000
 def no_collection(records: int = MANY) -> Iterator[None]:
     """Leave cyclic garbage be while *records* are worked on; decoding and folding make none.
 
-    Measured: a quarter of an import's time and of a projection's. The collector is put back as it was.
+    Measured: a quarter of an import's time, of a projection's and of a look back's. The collector is put back as it was.
     """
     was = gc.isenabled() and records >= MANY
     if was:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ticketcore.collector import no_collection
 from ticketcore.domain.types import SlaTarget
 from ticketcore.ids import number_of
 from ticketcore.policy.around import Around
@@ -148,16 +149,17 @@ def dry_run(
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
     outside = Around(core, PastHistory(core.log, selection.head), schedule)
     judge, tally, unreadable = Judge(schedule, outside, now), Tally(document), list[str]()
-    for page in past(core.log, selection):
-        outside.turn_to(told.events[0] for told in page if told.events)
-        for id_, events in page:
-            judged = judge.judge(events)
-            if judged is None:
-                unreadable.append(number_of(id_))
-                continue
-            tally.add(judged)
-            on_ticket(judged)
-        progress(len(page))
+    with no_collection():
+        for page in past(core.log, selection):
+            outside.turn_to(told.events[0] for told in page if told.events)
+            for id_, events in page:
+                judged = judge.judge(events)
+                if judged is None:
+                    unreadable.append(number_of(id_))
+                    continue
+                tally.add(judged)
+                on_ticket(judged)
+            progress(len(page))
     return DryRun(
         document.name, since, until, selection.head, now, tally.tickets, tally.solved, tally.replied, tally.told, tuple(unreadable),
         tally.rules(), tally.aspects(),

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from ticketcore.collector import no_collection
 from ticketcore.domain.types import SlaTarget
 from ticketcore.ids import number_of
 from ticketcore.policy.around import Around
@@ -144,11 +145,12 @@ def what_if(
     """
     selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
     outside, tally = Around(core, PastHistory(core.log, selection.head), schedule), _Tally()
-    for page in past(core.log, selection):
-        outside.turn_to(told.events[0] for told in page if told.events)
-        for id_, events in page:
-            tally.add(id_, compared(events, schedule, outside, now))
-        progress(len(page))
+    with no_collection():
+        for page in past(core.log, selection):
+            outside.turn_to(told.events[0] for told in page if told.events)
+            for id_, events in page:
+                tally.add(id_, compared(events, schedule, outside, now))
+            progress(len(page))
     return WhatIf(
         document.name, since, until, selection.head, now, tally.tickets, tuple(tally.unreadable), tally.groups(), tally.changes()
     )  # fmt: skip
