@@ -66,7 +66,7 @@ class Calendar:
         command = "count business time"
         first, last = _micros(command, "start", start), _micros(command, "end", end)
         if last < first:
-            raise BadTime(command, "end", end, f"a time not before the start {start}", "exchange the two")
+            raise BadTime(command, "end", str(end), f"a time not before the start {start}", "exchange the two")
         a, b = first // _PAGE, last // _PAGE
         if a == b:
             page = self._page(a)
@@ -93,7 +93,7 @@ class Calendar:
         first = _micros(command, "start", start)
         if duration < timedelta(0):
             raise BadTime(
-                command, "duration", duration, "a duration that is not negative", "give the earlier time as start"
+                command, "duration", str(duration), "a duration that is not negative", "give the earlier time as start"
             )
         left = duration // timedelta(microseconds=1)
         if not left:
@@ -216,7 +216,9 @@ class _Page(NamedTuple):
 
 def _micros(command: str, what: str, at: datetime) -> int:
     if at.tzinfo is None or at.utcoffset() is None:
-        raise BadTime(command, what, at, "a time with its zone", "say the zone, for example 2026-11-22T09:00:00+01:00")
+        raise BadTime(
+            command, what, str(at), "a time with its zone", "say the zone, for example 2026-11-22T09:00:00+01:00"
+        )
     since = at - _EPOCH
     return (since.days * DAY + since.seconds) * _MICROS + since.microseconds
 
