@@ -205,10 +205,8 @@ def test_who_waits_is_woken_when_an_absence_ends_that_was_said_after_they_began_
     manager.catch_up()
     core.set_presence("ana", by=DESK, present=False, until=clock.now + 3 * HOUR, occurred_at=clock.now)
     manager.catch_up()
-    clock.now += 2 * HOUR
-    assert manager.catch_up().commands == 1  # the section that tells
     assert state(core, ticket).agent_id is None
-    clock.now += HOUR
+    clock.now += 3 * HOUR
     manager.catch_up()
     assert state(core, ticket).agent_id == "ana"
 
