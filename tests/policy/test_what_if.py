@@ -226,7 +226,9 @@ def test_wrong_input_is_named(core: TicketCore, tmp_path: Path) -> None:
     assert "expected a time after --from" in cli.fails(2, "sla", "what-if", "--policy", "default", *times)
     assert "--as" in cli("sla", "what-if", "--policy", "default", "--as", "nobody").stderr
     assert cli("sla", "what-if", "--policy", "default", "--as", "customer:C-2026-000001-0").returncode == 7
-    assert "0 tickets" in cli.ok("sla", "what-if", "--policy", "default")
+    assert "open or import some first" in cli.fails(4, "sla", "what-if", "--policy", "default")
+    later = ("--from", "2030-01-01")
+    assert "opened from 2030-01-01 00:00:00 UTC" in cli.fails(4, "sla", "what-if", "--policy", "default", *later)
 
 
 @pytest.mark.servers

@@ -1,4 +1,4 @@
-"""Progress of a look at all tickets of a log."""
+"""What looks at all tickets of a log share: progress, and what is said where there is none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from workers.cli.output import progress_bar
+from ticketcore.errors import NotFound
+from workers.cli.output import cell, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
-__all__ = ["counting"]
+__all__ = ["counting", "none_found"]
 
 
 @contextmanager
@@ -22,3 +24,10 @@ def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     with progress_bar(*columns, quiet=quiet) as bar:
         task = bar.add_task(what, total=None)
         yield lambda count: bar.advance(task, count)
+
+
+def none_found(since: datetime | None, until: datetime | None) -> NotFound:
+    """Return the error that there was no ticket to look at."""
+    period = " ".join(f"{word} {cell(at)} UTC" for word, at in (("from", since), ("to", until)) if at)
+    remedy = "choose another period" if period else "open or import some first"
+    return NotFound("ticket", f"opened {period}" if period else "at all", remedy)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ticketcore.domain.types import Role
-from ticketcore.errors import InvalidCommand, NotFound
+from ticketcore.errors import InvalidCommand
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.policy.beside import ASPECTS, differs
 from ticketcore.policy.dry_run import dry_run
@@ -19,7 +19,7 @@ from ticketcore.policy.schedule import Schedule
 from ticketcore.policy.shipped import default_policy
 from ticketcore.policy.source import check_policy, load_policy
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
-from workers.cli.looking_back import counting
+from workers.cli.looking_back import counting, none_found
 from workers.cli.output import print_json, say
 from workers.cli.policy_dry_run_tables import print_dry_run
 from workers.cli.policy_files import text_of
@@ -70,9 +70,7 @@ def dry_run_command(
         with _rows(csv) as write, counting("tickets", quiet=quiet or json) as progress:
             found = dry_run(core, document, since=since, until=until, progress=progress, on_ticket=write)
     if not found.tickets and not found.unreadable:
-        period = " ".join(f"{word} {cell(at)} UTC" for word, at in (("from", since), ("to", until)) if at)
-        remedy = "choose another period" if period else "open or import some first"
-        raise NotFound("ticket", f"opened {period}" if period else "at all", remedy)
+        raise none_found(since, until)
     if json:
         print_json({"source": source, **found._asdict()})
         return

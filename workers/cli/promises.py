@@ -13,7 +13,7 @@ from ticketcore.policy.outcomes import Outcome
 from ticketcore.policy.source import check_policy
 from ticketcore.policy.what_if import what_if
 from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
-from workers.cli.looking_back import counting
+from workers.cli.looking_back import counting, none_found
 from workers.cli.output import print_json, say, table
 from workers.cli.policy_files import text_of
 
@@ -64,6 +64,8 @@ def what_if_(
         check(actor(as_, Role.ANALYST), Action.REPORT, Facts("the promises of all tickets"))
         with counting("tickets", quiet=quiet or json) as progress:
             found = what_if(core, document, since=since, until=until, progress=progress)
+    if not found.tickets and not found.unreadable:
+        raise none_found(since, until)
     if json:
         print_json(_as_json(found, limit))
     else:
@@ -76,7 +78,7 @@ def _print(found: WhatIf, limit: int) -> None:
         f" the log up to position {found.position:,}")  # fmt: skip
     if found.unreadable:
         say(
-            f"{len(found.unreadable)} tickets were left out, this release can't read them: {', '.join(found.unreadable[:limit])}"
+            f"{len(found.unreadable)} tickets were left out, this release can't read them: {', '.join(found.unreadable)}"
         )
     rows = [row for group in found.groups for row in _rows(group)]
     table(
