@@ -19,8 +19,8 @@ name: fight
 teams: {desk: {assign: none}}
 default_team: desk
 follow_up:
-  - {rule: solves, when: {field: status, in: [open, new]}, after: 0s, since: status, do: [solve]}
-  - {rule: reopens, when: {field: status, is: solved}, after: 0s, since: solved, do: [reopen]}
+  - {rule: solves, when: {all: [{field: status, in: [open, new]}, {field: replies, is: 0}]}, after: 0s, since: status, do: [solve]}
+  - {rule: reopens, when: {all: [{field: status, is: solved}, {field: replies, is: 0}]}, after: 0s, since: solved, do: [reopen]}
 """
 PEACE = "name: peace\nteams: {desk: {assign: none}}\ndefault_team: desk\n"
 
