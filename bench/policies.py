@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from bench.harness import Result, compare, say, scaled, turns
 from bench.place import BODY, SUBJECT
+from bench.processes import at_a_gate
 from bench.profile import Steps
 from bench.sides import ANA, customers
 from ticketcore.app import TicketCore
@@ -25,7 +24,7 @@ from ticketcore.store.codec import Codec
 from ticketcore.store.postgres import PostgresLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from multiprocessing.synchronize import Barrier, Event
     from uuid import UUID
 
@@ -91,34 +90,6 @@ def _follow(given: dict[str, Any], gate: Barrier, over: Event) -> None:
             gate.wait(_PATIENCE)
 
 
-@contextmanager
-def _workers(given: dict[str, Any]) -> Iterator[Callable[[], float]]:
-    """Give a function that lets the workers, processes of their own, do what is due; it returns the seconds that took."""
-    context = multiprocessing.get_context("spawn")
-    gate, over = context.Barrier(WORKERS + 1), context.Event()
-    children = [context.Process(target=_follow, args=(given, gate, over)) for _ in range(WORKERS)]
-    for child in children:
-        child.start()
-
-    def work() -> float:
-        gate.wait(_PATIENCE)
-        began = time.perf_counter()
-        gate.wait(_PATIENCE)
-        return time.perf_counter() - began
-
-    try:
-        yield work
-        over.set()
-        gate.wait(_PATIENCE)
-    except BaseException:
-        for child in children:
-            child.terminate()
-        raise
-    finally:
-        for child in children:
-            child.join()
-
-
 def policies(place: Place) -> list[Result]:
     """Return tickets a second, of one worker and of two, against bare commands, and two against one."""
     many = scaled(300)
@@ -151,7 +122,7 @@ def policies(place: Place) -> list[Result]:
                 bare.assign(ticket, team_id=TEAM, agent_id="agent-1", by=ANA)
             return many / (time.perf_counter() - began)
 
-        with _workers(given) as two:
+        with at_a_gate(_follow, [(given,)] * WORKERS, _PATIENCE) as two:
             rates = turns(
                 "tickets/s", {ONE: lambda _: reconciled(one), TWO: lambda _: reconciled(two), BARE: assigned}
             )  # fmt: skip

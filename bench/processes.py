@@ -15,13 +15,13 @@ from ticketcore.app import TicketCore
 from ticketcore.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.synchronize import Barrier, Event
     from uuid import UUID
 
     from bench.place import Place
 
-__all__ = ["commands_processes"]
+__all__ = ["at_a_gate", "commands_processes"]
 
 PROCESSES, THREADS = 4, 8
 _PATIENCE = 120.0
@@ -43,25 +43,38 @@ def _children(
     kind: str, given: dict[str, Any], tickets: list[list[UUID]], each: int
 ) -> Iterator[Callable[[int], float]]:
     """Give a turn that lets the processes write at once; it returns commands per second."""
+    shares = [(kind, given, tickets[n * THREADS : (n + 1) * THREADS], each) for n in range(PROCESSES)]
+    with at_a_gate(_load, shares, _PATIENCE) as work:
+        yield lambda _: PROCESSES * THREADS * each / work()
+
+
+@contextmanager
+def at_a_gate(
+    target: Callable[..., None], shares: Sequence[tuple[Any, ...]], patience: float
+) -> Iterator[Callable[[], float]]:
+    """Give a function that lets processes do their work at once; it returns the seconds that took.
+
+    Args:
+        target: what a process does: it waits at the gate before each work and after it, until the event is set.
+        shares: arguments of *target* for each process; gate and event are added.
+        patience: seconds that this process waits for the others.
+    """
     context = multiprocessing.get_context("spawn")
-    gate, over = context.Barrier(PROCESSES + 1), context.Event()
-    children = [
-        context.Process(target=_load, args=(kind, given, tickets[n * THREADS : (n + 1) * THREADS], each, gate, over))
-        for n in range(PROCESSES)
-    ]
+    gate, over = context.Barrier(len(shares) + 1), context.Event()
+    children = [context.Process(target=target, args=(*share, gate, over)) for share in shares]
     for child in children:
         child.start()
 
-    def turn(_: int) -> float:
-        gate.wait(_PATIENCE)
+    def work() -> float:
+        gate.wait(patience)
         began = time.perf_counter()
-        gate.wait(_PATIENCE)
-        return PROCESSES * THREADS * each / (time.perf_counter() - began)
+        gate.wait(patience)
+        return time.perf_counter() - began
 
     try:
-        yield turn
+        yield work
         over.set()
-        gate.wait(_PATIENCE)
+        gate.wait(patience)
     except BaseException:
         for child in children:
             child.terminate()

@@ -105,6 +105,11 @@ class Case(NamedTuple):
     newest: UUID | None = None
 
     @property
+    def is_imported(self) -> bool:
+        """Whether another system opened it."""
+        return self.opened.meta.source is not None
+
+    @property
     def status_since(self) -> datetime:
         """Since when it has its status."""
         return self.status.at

@@ -5,16 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ticketcore.collector import no_collection
 from ticketcore.domain.types import SlaTarget
 from ticketcore.ids import number_of
-from ticketcore.policy.around import Around
 from ticketcore.policy.as_if import AsIf
 from ticketcore.policy.beside import Tally
 from ticketcore.policy.courses import course
+from ticketcore.policy.look_back import LookBack
 from ticketcore.policy.outcomes import Outcome, derived_outcome, recorded_outcomes
-from ticketcore.policy.past import Past, always, past
-from ticketcore.policy.past_history import PastHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -146,22 +143,17 @@ def dry_run(
         StoreUnavailable: the log is away.
         KeyMissing: a text can't be opened with the keys that are here, and a rule looks at it.
     """
-    selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
-    outside = Around(core, PastHistory(core.log, selection.head), schedule)
-    judge, tally, unreadable = Judge(schedule, outside, now), Tally(document), list[str]()
-    with no_collection():
-        for page in past(core.log, selection):
-            outside.turn_to(told.events[0] for told in page if told.events)
-            for id_, events in page:
-                judged = judge.judge(events)
-                if judged is None:
-                    unreadable.append(number_of(id_))
-                    continue
-                tally.add(judged)
-                on_ticket(judged)
-            progress(len(page))
+    look, now = LookBack(core, document, since, until), now or datetime.now(UTC)
+    judge, tally, unreadable = Judge(look.schedule, look.outside, now), Tally(document), list[str]()
+    for id_, events in look.tickets(progress):
+        judged = judge.judge(events)
+        if judged is None:
+            unreadable.append(number_of(id_))
+            continue
+        tally.add(judged)
+        on_ticket(judged)
     return DryRun(
-        document.name, since, until, selection.head, now, tally.tickets, tally.solved, tally.replied, tally.told, tuple(unreadable),
+        document.name, since, until, look.position, now, tally.tickets, tally.solved, tally.replied, tally.told, tuple(unreadable),
         tally.rules(), tally.aspects(),
     )  # fmt: skip
 

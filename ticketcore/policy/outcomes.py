@@ -9,13 +9,13 @@ from ticketcore.domain.types import SlaTarget, Status
 from ticketcore.policy.courses import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ticketcore.domain.base import Event
     from ticketcore.policy.case import Case
     from ticketcore.policy.courses import Clock
 
-__all__ = ["ENDS", "PROMISES", "Outcome", "derived_outcome", "recorded_outcomes"]
+__all__ = ["ENDS", "Outcome", "derived_outcome", "recorded_outcomes"]
 
 
 class Outcome(StrEnum):
@@ -31,16 +31,15 @@ class Outcome(StrEnum):
 
 
 ENDS = (Outcome.KEPT, Outcome.BROKEN)
-PROMISES: Mapping[str, Outcome | None] = {
+_PROMISES = {
     "ticket.sla_applied": Outcome.RUNNING,
     "ticket.sla_paused": Outcome.RUNNING,
     "ticket.sla_resumed": Outcome.RUNNING,
     "ticket.sla_withdrawn": Outcome.WITHDRAWN,
     "ticket.sla_fulfilled": Outcome.KEPT,
     "ticket.sla_breached": Outcome.BROKEN,
-    "ticket.sla_warned": None,
 }
-"""Topic of every fact about a promise -> what it makes of the promise; ``None``: nothing."""
+"""Topic of a fact about a promise -> what it makes of the promise; a warning makes nothing of it."""
 _OVER = (Status.SOLVED, Status.CLOSED)
 _STATES = {"fulfilled": Outcome.KEPT, "breached": Outcome.BROKEN, "withdrawn": Outcome.WITHDRAWN}
 
@@ -52,13 +51,12 @@ def recorded_outcomes(events: Iterable[Event], case: Case) -> dict[SlaTarget, Ou
     """
     found: dict[SlaTarget, Outcome] = {}
     for event in events:
-        outcome = PROMISES.get(event.TOPIC)
+        outcome = _PROMISES.get(event.TOPIC)
         if outcome is not None:
             told: Any = event
             if found.get(told.target) is not Outcome.BROKEN:
                 found[told.target] = outcome
-    imported = case.opened.meta.source is not None
-    silent = Outcome.NOT_REPORTED if imported and case.ticket.status in _OVER else Outcome.NONE
+    silent = Outcome.NOT_REPORTED if case.is_imported and case.ticket.status in _OVER else Outcome.NONE
     return {target: found.get(target, silent) for target in SlaTarget}
 
 

@@ -6,17 +6,14 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from ticketcore.collector import no_collection
-from ticketcore.domain.types import SlaTarget
+from ticketcore.domain.types import Priority, SlaTarget
 from ticketcore.ids import number_of
-from ticketcore.policy.around import Around
 from ticketcore.policy.case import evolve_case
 from ticketcore.policy.clocks import evolve_clocks
 from ticketcore.policy.courses import course
 from ticketcore.policy.known import facts_of
+from ticketcore.policy.look_back import LookBack
 from ticketcore.policy.outcomes import ENDS, Outcome, derived_outcome, recorded_outcomes
-from ticketcore.policy.past import Past, always, past
-from ticketcore.policy.past_history import PastHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from ticketcore.policy.outside import Outside
     from ticketcore.policy.schedule import Schedule
 
-__all__ = ["Change", "Compared", "Ends", "Group", "WhatIf", "compared", "hindsight", "what_if"]
+__all__ = ["Change", "Compared", "Ends", "Group", "WhatIf", "compared", "what_if"]
 
 
 class Group(NamedTuple):
@@ -143,20 +140,15 @@ def what_if(
         StoreUnavailable: the log is away.
         KeyMissing: a text can't be opened with the keys that are here, and a rule looks at it.
     """
-    selection, schedule, now = Past(core.log.head(), since, until), always(document), now or datetime.now(UTC)
-    outside, tally = Around(core, PastHistory(core.log, selection.head), schedule), _Tally()
-    with no_collection():
-        for page in past(core.log, selection):
-            outside.turn_to(told.events[0] for told in page if told.events)
-            for id_, events in page:
-                tally.add(id_, compared(events, schedule, outside, now))
-            progress(len(page))
+    look, tally, now = LookBack(core, document, since, until), _Tally(), now or datetime.now(UTC)
+    for id_, events in look.tickets(progress):
+        tally.add(id_, compared(events, look.schedule, look.outside, now))
     return WhatIf(
-        document.name, since, until, selection.head, now, tally.tickets, tuple(tally.unreadable), tally.groups(), tally.changes()
+        document.name, since, until, look.position, now, tally.tickets, tuple(tally.unreadable), tally.groups(), tally.changes()
     )  # fmt: skip
 
 
-def hindsight(events: Sequence[Event], schedule: Schedule, outside: Outside) -> tuple[Case, Clocks] | None:
+def _hindsight(events: Sequence[Event], schedule: Schedule, outside: Outside) -> tuple[Case, Clocks] | None:
     """Return a ticket and what its clocks derive from, as if no promise had been recorded yet; ``None`` for no event."""
     case, clocks, policy = None, None, schedule.version(0)
     for event in events:
@@ -177,7 +169,7 @@ def compared(events: Sequence[Event], schedule: Schedule, outside: Outside, now:
         outside: answers what the events do not tell.
         now: when promises that still run are looked at; the ticket's newest event counts where that is later.
     """
-    found = hindsight(events, schedule, outside)
+    found = _hindsight(events, schedule, outside)
     if found is None:
         return None
     case, clocks = found
@@ -206,7 +198,7 @@ class _Tally:
         priority = found.case.ticket.priority and found.case.ticket.priority.value
         for target, (was, would, clock) in found.ends.items():
             self._counts[target, priority, was, would] += 1
-            if was in ENDS and _is_imported(found.case):
+            if was in ENDS and found.case.is_imported:
                 self._reported.add(target)
             if would in ENDS and was is not would and was in (*ENDS, Outcome.NOT_REPORTED):
                 rule = None if clock is None or clock.terms is None else clock.terms.rule
@@ -236,10 +228,6 @@ class _Tally:
             yield Group(target, name, dict(counts), dict(would[name]))
 
 
-def _is_imported(case: Case) -> bool:
-    return case.opened.meta.source is not None
-
-
 def _attained(counts: Mapping[Outcome, int]) -> float | None:
     kept = counts.get(Outcome.KEPT, 0) + counts.get(Outcome.NOT_REPORTED, 0)
     known = kept + counts.get(Outcome.BROKEN, 0)
@@ -250,4 +238,4 @@ def _order(priority: str | None) -> int:
     return _PRIORITIES.index(priority) if priority in _PRIORITIES else len(_PRIORITIES)
 
 
-_PRIORITIES = ("critical", "high", "normal", "low")
+_PRIORITIES = tuple(Priority)  # most urgent first

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ticketcore.domain.types import Role
-from ticketcore.errors import InvalidCommand
 from ticketcore.permissions import Action, Facts, check
 from ticketcore.policy.beside import ASPECTS, differs
 from ticketcore.policy.dry_run import dry_run
 from ticketcore.policy.schedule import Schedule
 from ticketcore.policy.shipped import default_policy
 from ticketcore.policy.source import check_policy, load_policy
-from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
-from workers.cli.looking_back import counting, none_found
+from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.looking_back import counting, none_found, period
 from workers.cli.output import print_json, say
 from workers.cli.policy_dry_run_tables import print_dry_run
 from workers.cli.policy_files import text_of
@@ -55,11 +54,7 @@ def dry_run_command(
     json: JsonOption = False,
 ) -> None:
     """Say what a policy would have classified, prioritised, routed and broken, beside what was done. Changes nothing."""
-    tz = parse_zone(zone)
-    since, until = parse_time(from_, "--from", tz), parse_time(to, "--to", tz)
-    if since is not None and until is not None and since >= until:
-        after = f"a time after --from, {cell(since)} UTC"
-        raise InvalidCommand(_DOING, "--to", to, after, "swap them, or leave one out")
+    since, until = period(from_, to, zone, "dry-run a policy")
     document = None if file is None else check_policy(text_of(file), file)
     by = actor(as_, Role.AUDITOR)
     with opened() as core:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from ticketcore.domain.types import Priority
 from ticketcore.policy.beside import PROMISED
-from workers.cli.output import cell, say, table
+from ticketcore.policy.outcomes import Outcome
+from workers.cli.looking_back import what_was_read
+from workers.cli.output import say, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,19 +36,12 @@ _TITLES = {
     "resolution": "resolution",
 }
 _CROSSED = ("category", "priority", "team", *PROMISED)
-_ORDER = ("critical", "high", "normal", "low", "kept", "broken", "running", "withdrawn", "not_reported", "none")
+_ORDER = (*Priority, *Outcome)
 
 
 def print_dry_run(found: DryRun, source: str, limit: int) -> None:
     """Print what was found. *source*: where the policy is from; *limit*: at most so many groups of each difference."""
-    period = " ".join(f"{word} {cell(at)} UTC" for word, at in (("from", found.since), ("to", found.until)) if at)
-    say(
-        f"{found.tickets:,} tickets{f' opened {period}' if period else ''}, {found.solved:,} of them solved; policy"
-        f" {found.policy!r} ({source}) as if always in force; the log up to position {found.position:,}"
-    )
-    if found.unreadable:
-        numbers = ", ".join(found.unreadable[:limit])
-        say(f"{len(found.unreadable)} tickets were left out, this release can't read them: {numbers}")
+    what_was_read(found, f" ({source})", f", {found.solved:,} of them solved")
     if not found.replied:
         say("No public reply of staff is recorded: a first reply counts as given when the ticket was solved.")
     if found.told:

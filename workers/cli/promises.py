@@ -12,8 +12,8 @@ from ticketcore.permissions import Action, Facts, check
 from ticketcore.policy.outcomes import Outcome
 from ticketcore.policy.source import check_policy
 from ticketcore.policy.what_if import what_if
-from workers.cli.common import AsOption, JsonOption, actor, cell, opened, parse_time, parse_zone
-from workers.cli.looking_back import counting, none_found
+from workers.cli.common import AsOption, JsonOption, actor, opened
+from workers.cli.looking_back import counting, none_found, period, what_was_read
 from workers.cli.output import print_json, say, table
 from workers.cli.policy_files import text_of
 
@@ -54,12 +54,7 @@ def what_if_(
         raise InvalidCommand(
             "look back", "--policy", policy, "a policy with a section `sla`", "add the promises to be tried"
         )
-    tz = parse_zone(zone)
-    since, until = parse_time(from_, "--from", tz), parse_time(to, "--to", tz)
-    if since is not None and until is not None and since >= until:
-        raise InvalidCommand(
-            "look back", "--to", to, f"a time after --from, {cell(since)} UTC", "swap them, or leave one out"
-        )
+    since, until = period(from_, to, zone, "look back")
     with opened() as core:
         check(actor(as_, Role.ANALYST), Action.REPORT, Facts("the promises of all tickets"))
         with counting("tickets", quiet=quiet or json) as progress:
@@ -73,13 +68,7 @@ def what_if_(
 
 
 def _print(found: WhatIf, limit: int) -> None:
-    period = " ".join(f"{word} {cell(at)} UTC" for word, at in (("from", found.since), ("to", found.until)) if at)
-    say(f"{found.tickets:,} tickets{f' opened {period}' if period else ''}; policy {found.policy!r} as if always in force;"
-        f" the log up to position {found.position:,}")  # fmt: skip
-    if found.unreadable:
-        say(
-            f"{len(found.unreadable)} tickets were left out, this release can't read them: {', '.join(found.unreadable)}"
-        )
+    what_was_read(found)
     rows = [row for group in found.groups for row in _rows(group)]
     table(
         "Promises, by tickets",
