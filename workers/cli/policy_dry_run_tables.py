@@ -75,7 +75,8 @@ def print_dry_run(found: DryRun, source: str, limit: int) -> None:
          for aspect, pair in groups),
         numbers=("tickets",),
     )  # fmt: skip
-    say(f"Look at one: ticketcore ticket show {groups[0][1].examples[0]}; and at what was decided: ticketcore policy explain")  # fmt: skip
+    number = groups[0][1].examples[0]
+    say(f"Look at one: ticketcore ticket show {number}; and at what was decided: ticketcore policy explain {number}")
 
 
 def _biggest(one: Beside, limit: int) -> list[Pair]:
